@@ -38,7 +38,9 @@ bench: $(VENV)/.has-bench ## Measure the cost per operation beside other librari
 
 .PHONY: docs
 docs: $(VENV)/.has-docs ## Build the documentation into docs/_build/html
-	$(BIN)/python -m sphinx -b html -W --keep-going -n docs docs/_build/html
+	@rm -rf docs/api/generated
+	$(BIN)/python -m sphinx -b html -q -W --keep-going -n docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 .PHONY: dev
 dev: $(VENV)/.has-dev ## Install everything that development needs, without running it
