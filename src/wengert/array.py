@@ -1,0 +1,851 @@
+"""`Array`: the one mutable thing, with NumPy's semantics for writing and aliasing.
+
+An Array is a handle on an immutable value (a traced one, or a plain ndarray). Writing computes a new value with the
+primitive `index_update` and rebinds the handle. Everything about mutation lives here; rules and transforms never see
+an Array.
+
+* A **view** (`_View`) is a handle that knows its base handle and the steps (index, transpose, reshape, real, imag) that
+  lead from the base to it. A write to a view is carried through the steps back to the base. A view whose base has been
+  written to since computes its value anew when read.
+* A handle **owns** its buffer after its first write, until the value is handed to anything that may keep it. While it
+  owns the buffer, writes happen in place (``donate=True``), so a loop of n writes costs O(n). A read of a small part
+  copies that part and leaves the ownership as it is.
+
+Start reading with `Array.__setitem__`. The NumPy functions and methods are attached by `wengert.numpy`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core import combinators
+from wengert.core.primitive import Primitive
+from wengert.core.values import Value, dtype_of, representative, shape_of
+from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
+from wengert.rules import operators
+from wengert.rules.elementwise import where
+from wengert.rules.indexing import ARRAY, index, index_update
+from wengert.rules.joining import stack
+from wengert.rules.structural import transpose
+from wengert.transforms.batch import Batched
+
+_allocate = object.__new__
+_PLAIN = operators.PLAIN
+_ndarray = np.ndarray
+
+#: NumPy function or ufunc -> the function of `wengert.numpy` (or `wengert.scipy`) that takes over when an argument is
+#: an Array or a value. Filled by `wengert.numpy.dispatch`.
+NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+class _Writes:
+    """What a handle that has been written to remembers."""
+
+    __slots__ = ("owned", "version")
+
+    def __init__(self, version: int, owned: bool) -> None:
+        self.version = version
+        self.owned = owned
+
+
+class Array:
+    """A NumPy array whose computation Wengert follows: what a differentiated function gets as its arguments.
+
+    It behaves as `numpy.ndarray` does: operators, methods, indexing, views, writing in place. It is made by the
+    transforms (`grad`, `jvp`, `vmap` …) and by the constructors of `wengert.numpy` inside a differentiated function,
+    not by hand.
+
+    Attributes
+    ----------
+    shape, dtype, ndim, size, T, real, imag
+        As in NumPy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad
+    >>> def f(x):
+    ...     x[0] *= 3.0
+    ...     return np.sum(x**2)
+    >>> grad(f)(np.array([1.0, 2.0]))
+    array([18.,  4.])
+    """
+
+    __slots__ = ("__weakref__", "_value", "_writes")
+    __array_priority__ = 200.0
+    _value: Any
+    _writes: _Writes | None
+
+    # Methods that `wengert.numpy.methods` attaches.
+    sum: Callable[..., Any]
+    prod: Callable[..., Any]
+    mean: Callable[..., Any]
+    var: Callable[..., Any]
+    std: Callable[..., Any]
+    max: Callable[..., Any]
+    min: Callable[..., Any]
+    argmax: Callable[..., Any]
+    argmin: Callable[..., Any]
+    argsort: Callable[..., Any]
+    all: Callable[..., Any]
+    any: Callable[..., Any]
+    cumsum: Callable[..., Any]
+    cumprod: Callable[..., Any]
+    clip: Callable[..., Any]
+    round: Callable[..., Any]
+    dot: Callable[..., Any]
+    trace: Callable[..., Any]
+    reshape: Callable[..., Any]
+    ravel: Callable[..., Any]
+    flatten: Callable[..., Any]
+    transpose: Callable[..., Any]
+    swapaxes: Callable[..., Any]
+    squeeze: Callable[..., Any]
+    diagonal: Callable[..., Any]
+    repeat: Callable[..., Any]
+    take: Callable[..., Any]
+    astype: Callable[..., Any]
+    copy: Callable[..., Any]
+    conj: Callable[..., Any]
+    nonzero: Callable[..., Any]
+    ptp: Callable[..., Any]
+    searchsorted: Callable[..., Any]
+    compress: Callable[..., Any]
+
+    def __init__(self, value: Any) -> None:
+        raise TypeError(
+            "Array is not made by hand: differentiate a function of an ndarray, or use wengert.numpy.array(…)."
+        )
+
+    # The value -------------------------------------------------------------------------------------------------------
+
+    @property
+    def immutable_value(self) -> Any:
+        """The current value. Whoever asks may keep it, so the handle stops owning its buffer."""
+        writes = self._writes
+        if writes is not None:
+            writes.owned = False
+        return self._value
+
+    def _peek(self) -> Any:
+        """The current value, for a look that keeps nothing."""
+        return self._value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tuple of axis lengths."""
+        return shape_of(self._peek())
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy dtype."""
+        return dtype_of(self._peek())
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def T(self) -> Array:
+        """Transposed view."""
+        return self._take_view(_Transpose(tuple(range(self.ndim))[::-1]))
+
+    @property
+    def mT(self) -> Array:
+        """View with the last two axes swapped."""
+        n = self.ndim
+        if n < 2:
+            raise ValueError("matrix transpose with ndim < 2 is undefined")
+        return self._take_view(_Transpose((*range(n - 2), n - 1, n - 2)))
+
+    @property
+    def real(self) -> Array:
+        """Real part: a view, or the array itself where it is real."""
+        return self._take_view(_Part("real")) if self.dtype.kind == "c" else self
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.real[...] = value
+
+    @property
+    def imag(self) -> Any:
+        """Imaginary part: a view, or zeros where the array is real."""
+        return (
+            self._take_view(_Part("imag"))
+            if self.dtype.kind == "c"
+            else wrap(combinators.imag(self.immutable_value))
+        )
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("array does not have imaginary part to set")
+        self.imag[...] = value
+
+    @property
+    def flat(self) -> Iterator[Any]:
+        """Iterator over the elements in C order."""
+        return iter(self.ravel())
+
+    # Reading and writing ---------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Any:
+        spec, arrays, expand = normalise_key(key, self)
+        if arrays or expand:
+            value = self.immutable_value
+            if expand:
+                value = combinators.reshape(value, shape=(1, *shape_of(value)))
+            return wrap(index(value, *arrays, spec=spec))
+        if self._is_scalar_index(spec):
+            return wrap(self._read(spec))
+        return self._take_view(_Index(spec))
+
+    def _is_scalar_index(self, spec: tuple[Any, ...]) -> bool:
+        """Whether a basic index selects one element, which NumPy returns as a scalar and not as a view."""
+        for s in spec:
+            if type(s) is not int:
+                return False
+        return len(spec) == len(self.shape) and len(spec) > 0
+
+    def _read(self, spec: tuple[Any, ...]) -> Any:
+        """Read by a basic index without giving up the ownership of the buffer."""
+        writes = self._writes
+        if writes is None or not writes.owned:
+            return index(self._peek(), spec=spec)
+        return index(self._peek(), spec=spec, copy=True)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        spec, arrays, expand = normalise_key(key, self, writing=True)
+        if spec is None:  # a batched mask
+            mask = arrays[0]
+            self._replace(where(mask, self._cast(value), self.immutable_value))
+        elif expand:
+            if arrays[0].size:
+                self[spec[1:]] = value
+        else:
+            self._write(self._cast(value), arrays, spec)
+
+    def _cast(self, value: Any) -> Any:
+        """Bring a value to be written to the dtype of this array."""
+        value = unwrap(value)
+        dtype = self.dtype
+        if not isinstance(value, Value):
+            return value
+        own = value.dtype
+        if own == dtype:
+            return value
+        if dtype.kind not in "fc" and own.kind in "fc":
+            fail(
+                UnsupportedOperationError,
+                f"a traced {own} value was written into an array of dtype {dtype}, which would cut off its derivative. "
+                "Make the array with a floating-point dtype, for example np.zeros(n).",
+            )
+        if own.kind == "c" and dtype.kind != "c":
+            fail(
+                UnsupportedOperationError,
+                "a traced complex value was written into a real array, which would drop its imaginary part. "
+                "Make the array with dtype=complex, or write value.real.",
+            )
+        return combinators.astype(value, dtype=dtype)
+
+    def _write(self, value: Any, arrays: Sequence[Any], spec: tuple[Any, ...]) -> None:
+        """Carry out x[key] = value on the handle itself."""
+        self._require_mutable()
+        writes = self._writes
+        owned = writes is not None and writes.owned
+        self._rebind(index_update(self._value, value, *arrays, spec=spec, donate=owned), owned=True)
+
+    def _rebind(self, value: Any, *, owned: bool) -> None:
+        self._value = value
+        if self._writes is None:
+            self._writes = _Writes(1, owned)
+        else:
+            self._writes.version += 1
+            self._writes.owned = owned
+
+    def _replace(self, value: Any) -> None:
+        """Overwrite all elements with a value of the same shape and dtype."""
+        self._require_mutable()
+        self._rebind(value, owned=False)
+
+    def _require_mutable(self) -> None:
+        if not self.is_mutable:
+            raise TypeError(f"'{self.dtype}' scalar does not support item assignment")
+
+    @property
+    def is_mutable(self) -> bool:
+        """Whether this is an array (writable) and not a NumPy scalar (what reductions and x[i] return)."""
+        return isinstance(representative(self._peek()), np.ndarray)
+
+    def _take_view(self, step: _Step) -> Array:
+        """Return the view of this array that `step` leads to."""
+        return _make_view(self, (step,))
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(plain_bool(self == item)))
+
+    # Conversions -----------------------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        value = self.immutable_value
+        if isinstance(value, Value):
+            fail(
+                ConcretizationError,
+                "a traced Array was to become a plain ndarray, which would lose its derivative. If it was written into "
+                "an array made by numpy.zeros or the like, make that array with wengert.numpy.zeros(…) or "
+                "np.zeros(…, like=x); if a function of a library asked for it, use the one in wengert.numpy or "
+                "wengert.scipy; if the derivative is not wanted, pass wengert.stop_gradient(x).",
+            )
+        return np.array(value, dtype=dtype)
+
+    def __float__(self) -> float:
+        return float(self._concrete("float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._concrete("complex"))
+
+    def _concrete(self, kind: str) -> Any:
+        value = self.immutable_value
+        if isinstance(value, Value):
+            fail(
+                ConcretizationError,
+                f"{kind}() was called on a traced Array, which would lose its derivative. Leave the call out, use "
+                "functions of numpy or wengert.numpy instead of those of math, and arrays made by "
+                "wengert.numpy.zeros(…) or np.zeros(…, like=x) to write into. If the derivative is not wanted: "
+                f"{kind}(wengert.stop_gradient(x)).",
+            )
+        return value
+
+    def __bool__(self) -> bool:
+        return bool(_branching_value(self, "bool"))
+
+    def __int__(self) -> int:
+        return int(_branching_value(self, "int"))
+
+    def __index__(self) -> int:
+        return operator.index(_branching_value(self, "an index"))
+
+    def item(self, *args: int) -> Any:
+        """Return an element as a scalar; the scalar stays traced."""
+        if args:
+            return self[args if len(args) > 1 else args[0]]
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        value = self.immutable_value
+        if not isinstance(value, Value):
+            return value.item()
+        return wrap(combinators.reshape(value, shape=()))
+
+    def tolist(self) -> Any:
+        """Return nested lists of scalars."""
+        if not self.shape:
+            return self.item()
+        return [x.tolist() if isinstance(x, Array) and x.shape else x for x in self]
+
+    def fill(self, value: Any) -> None:
+        """Set all elements to a scalar."""
+        self[...] = value
+
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        """Sort in place."""
+        self[...] = np.sort(self, axis=axis, kind=kind)  # type: ignore[call-overload]
+
+    def __copy__(self) -> Array:
+        return wrap(self.immutable_value)
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return wrap(self.immutable_value)
+
+    def __hash__(self) -> int:
+        raise TypeError("unhashable type: 'Array'")
+
+    def __repr__(self) -> str:
+        value = self._peek()
+        if not isinstance(value, Value):
+            return f"Array({value!r})"
+        kinds = []
+        while isinstance(value, Value):
+            kinds.append(value.level.kind)
+            value = value.value if isinstance(value, Batched) else value.payload
+        return f"Array({np.array2string(np.asarray(value), separator=', ')}, {' in '.join(kinds)})"
+
+    def __format__(self, spec: str) -> str:
+        value = representative(self._peek())
+        return format(value, spec) if np.shape(value) == () else format(str(value), spec)
+
+    # NumPy protocols -------------------------------------------------------------------------------------------------
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call_numpy_function(func, args, kwargs)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+
+def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
+    """Serve NumPy's __array_function__ protocol."""
+    ours = NUMPY_FUNCTIONS.get(func)
+    if ours is None:
+        name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
+        fail(
+            UnsupportedOperationError,
+            f"{name} has no derivative rule yet. Write it with other NumPy functions, give it a rule with "
+            "wengert.custom_jvp or custom_vjp, or, if its derivative is not wanted, pass wengert.stop_gradient(x).",
+        )
+    return ours(*args, **kwargs)
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Serve NumPy's __array_ufunc__ protocol."""
+    ours = NUMPY_FUNCTIONS.get(ufunc)
+    if ours is None:
+        fail(
+            UnsupportedOperationError,
+            f"the ufunc '{ufunc.__name__}' has no derivative rule yet. Give it one with wengert.custom_jvp, or, if its "
+            "derivative is not wanted, pass wengert.stop_gradient(x).",
+        )
+    out = kwargs.get("out")
+    if isinstance(out, tuple) and len(out) == 1:
+        kwargs = {**kwargs, "out": out[0]}
+    return (ours if method == "__call__" else getattr(ours, method))(*inputs, **kwargs)
+
+
+def _branching_value(x: Array, what: str) -> Any:
+    """Return the concrete value that bool() and int() may use: they are piecewise constant, so nothing is lost."""
+    value = x.immutable_value
+    while isinstance(value, Value):
+        if isinstance(value, Batched):
+            fail(
+                ConcretizationError,
+                f"a vmapped value was used as {what}, but it differs between the examples of the batch. "
+                "Write the branch with np.where(condition, a, b), or loop over the examples.",
+            )
+        value = value.payload
+    return value
+
+
+def plain_bool(x: Any) -> Any:
+    """Return a truth value array as plain NumPy (it carries no derivative)."""
+    return _branching_value(x, "a truth value") if isinstance(x, Array) else x
+
+
+# Wrapping ------------------------------------------------------------------------------------------------------------
+
+
+def wrap(value: Any) -> Any:
+    """Make a handle for a value; plain bool and int results stay plain."""
+    if isinstance(value, Value) or value.dtype.kind in "fc":
+        array = _allocate(Array)
+        array._value = value
+        array._writes = None
+        return array
+    return value
+
+
+def wrap_owned(value: np.ndarray) -> Array:
+    """Make a handle for a fresh ndarray that nobody else refers to, of any dtype."""
+    array = _allocate(Array)
+    array._value = value
+    array._writes = _Writes(0, True)
+    return array
+
+
+def unwrap(x: Any) -> Any:
+    """Return the value of an Array; numbers, ndarrays and values as they are; sequences converted."""
+    if isinstance(x, Array):
+        return x.immutable_value
+    if isinstance(x, Value) or operators.is_plain(x):
+        return x
+    return from_sequence(x)
+
+
+def from_sequence(x: Any) -> Any:
+    """Convert a nested sequence, which may contain Arrays and values, as np.array does."""
+    if isinstance(x, (list, tuple)) and contains_traced(x):
+        parts = [unwrap(item) for item in x]
+        dtype = np.result_type(*(dtype_of(p) for p in parts))
+        return stack(*(combinators._cast(p if isinstance(p, Value) else np.asarray(p), dtype) for p in parts))
+    return np.asarray(x)
+
+
+def contains_traced(x: Any) -> bool:
+    """Whether an argument is, or contains at any depth of lists and tuples, an Array or a value."""
+    if isinstance(x, (Array, Value)):
+        return True
+    return isinstance(x, (list, tuple)) and any(contains_traced(item) for item in x)
+
+
+def contains_array(x: Any) -> bool:
+    """Whether an argument is or contains an Array: then results are Arrays too."""
+    if isinstance(x, Array):
+        return True
+    return isinstance(x, (list, tuple)) and any(contains_array(item) for item in x)
+
+
+# Views ---------------------------------------------------------------------------------------------------------------
+
+
+class _Index(NamedTuple):
+    spec: tuple[Any, ...]
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return index(x, spec=self.spec, copy=True) if copy else index(x, spec=self.spec)
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        return index_update(x, part, spec=self.spec, donate=donate)
+
+
+class _Transpose(NamedTuple):
+    axes: tuple[int, ...]
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return transpose(x, axes=self.axes)
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        return transpose(part, axes=tuple(int(a) for a in np.argsort(self.axes)))
+
+
+class _Reshape(NamedTuple):
+    shape: tuple[int, ...]
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return combinators.reshape(x, shape=self.shape)
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        return combinators.reshape(part, shape=shape_of(x))
+
+
+class _Broadcast(NamedTuple):
+    shape: tuple[int, ...]
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return combinators.broadcast_to(x, shape=self.shape)
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        raise ValueError("assignment destination is read-only")
+
+
+class _Part(NamedTuple):
+    name: str
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return combinators.real(x) if self.name == "real" else combinators.imag(x)
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        if self.name == "real":
+            return part + combinators.imag(x) * 1j
+        return combinators.real(x) + part * 1j
+
+
+_Step = _Index | _Transpose | _Reshape | _Broadcast | _Part
+
+
+class _View(Array):
+    """A handle on a part of another handle's array."""
+
+    __slots__ = ("_base", "_seen", "_steps")
+    _base: Array
+    _steps: tuple[_Step, ...]
+    _seen: int
+
+    def _refresh(self) -> None:
+        writes = self._base._writes
+        version = 0 if writes is None else writes.version
+        if self._seen != version:
+            self._value = _follow(self._base, self._steps)
+            self._seen = version
+
+    @property
+    def immutable_value(self) -> Any:
+        """The current value, computed from the base where that was written to."""
+        self._refresh()
+        return self._value
+
+    def _peek(self) -> Any:
+        self._refresh()
+        return self._value
+
+    def _read(self, spec: tuple[Any, ...]) -> Any:
+        return index(self._peek(), spec=spec)
+
+    def _write(self, value: Any, arrays: Sequence[Any], spec: tuple[Any, ...]) -> None:
+        self._require_mutable()
+        self._write_through(index_update(self._peek(), value, *arrays, spec=spec, donate=False))
+
+    def _replace(self, value: Any) -> None:
+        self._require_mutable()
+        self._write_through(value)
+
+    def _write_through(self, part: Any) -> None:
+        base = self._base
+        values = [base._value]
+        for step in self._steps[:-1]:
+            values.append(step.forward(values[-1]))
+        writes = base._writes
+        owned = writes is not None and writes.owned
+        for depth in range(len(self._steps) - 1, -1, -1):
+            part = self._steps[depth].write(values[depth], part, owned and depth == 0)
+        base._rebind(part, owned=isinstance(self._steps[0], _Index))
+
+    def _take_view(self, step: _Step) -> Array:
+        self._refresh()
+        return _make_view(self._base, (*self._steps, step))
+
+
+def _follow(base: Array, steps: tuple[_Step, ...]) -> Any:
+    """Compute the value of a view, deciding between copying a small part and sharing the buffer of the base."""
+    value = base._value
+    writes = base._writes
+    copy = False
+    if writes is not None and writes.owned:
+        copy = isinstance(steps[0], _Index) and _is_small_part(value, steps[0].spec)
+        if not copy:
+            writes.owned = False
+    value = steps[0].forward(value, copy)
+    for step in steps[1:]:
+        value = step.forward(value)
+    return value
+
+
+def _is_small_part(value: Any, spec: tuple[Any, ...]) -> bool:
+    """Whether copying x[spec] is cheap compared to copying x; then the reader gets a copy and x keeps its buffer."""
+    shape = shape_of(value)
+    part = np.broadcast_to(False, shape)[spec]
+    return part.size * 4 <= int(np.prod(shape)) or part.size <= 64
+
+
+def _make_view(base: Array, steps: tuple[_Step, ...]) -> Array:
+    value = _follow(base, steps)
+    view = _allocate(_View)
+    view._value = value
+    view._writes = None
+    view._base = base
+    view._steps = steps
+    writes = base._writes
+    view._seen = 0 if writes is None else writes.version
+    return view
+
+
+def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
+    """Reshape an Array: a view exactly where NumPy returns one, else a copy."""
+    value = x._peek()
+    plain = representative(value)
+    if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
+        return x._take_view(_Reshape(shape))
+    return wrap(combinators.reshape(x.immutable_value, shape=shape))
+
+
+def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:
+    """Transposed view of an Array."""
+    return x._take_view(_Transpose(axes))
+
+
+def take_broadcast(x: Array, shape: tuple[int, ...]) -> Array:
+    """Read-only broadcast view of an Array."""
+    return x._take_view(_Broadcast(shape))
+
+
+# Keys ----------------------------------------------------------------------------------------------------------------
+
+
+def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, list[Any], bool]:
+    """Turn an index into (spec, index arrays, expand) as `rules.indexing` wants them.
+
+    `expand` says that a 0-d boolean index asked for a new first axis. A spec of None stands for a batched mask of the
+    shape of `x`, which can only be written through.
+    """
+    if type(key) is int:
+        return (key,), [], False
+    parts = key if type(key) is tuple else (key,)
+    spec: list[Any] = []
+    arrays: list[Any] = []
+    expand = False
+    for part in parts:
+        if type(part) is int or isinstance(part, slice) or part is None or part is Ellipsis:
+            spec.append(_plain_slice(part) if isinstance(part, slice) else part)
+            continue
+        part = unwrap(part)
+        if isinstance(part, Value):
+            if part.dtype.kind == "b":
+                if writing and len(parts) == 1 and part.shape == x.shape:
+                    return None, [part], False
+                fail(
+                    UnsupportedOperationError,
+                    "a boolean mask that depends on a vmapped value selects a different number of elements for each "
+                    "example. Use np.where(mask, a, b) instead.",
+                )
+            if part.dtype.kind not in "iu":
+                raise IndexError("arrays used as indices must be of integer (or boolean) type")
+            spec.append(ARRAY)
+            arrays.append(part)
+            continue
+        part = np.asarray(part)
+        if part.dtype.kind == "b":
+            if part.ndim == 0:
+                expand = True
+                spec.insert(0, ARRAY)
+                arrays.insert(0, np.zeros(int(part), np.intp))
+                continue
+            _check_mask(part, spec, x)
+            found = np.nonzero(part)
+            spec.extend([ARRAY] * len(found))
+            arrays.extend(found)
+        elif (
+            part.size == 0
+            and isinstance(part, np.ndarray)
+            and part.dtype.kind == "f"
+            and isinstance(parts, tuple)
+        ):
+            spec.append(ARRAY)
+            arrays.append(part.astype(np.intp))
+        elif part.dtype.kind not in "iu":
+            raise IndexError(
+                "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays "
+                "are valid indices"
+            )
+        elif part.ndim == 0:
+            spec.append(int(part))
+        else:
+            spec.append(ARRAY)
+            arrays.append(part.copy())
+    return tuple(spec), arrays, expand
+
+
+def _plain_slice(s: slice) -> slice:
+    """A slice whose bounds are Python ints or None."""
+    if all(type(v) is int or v is None for v in (s.start, s.stop, s.step)):
+        return s
+    return slice(*(None if v is None else operator.index(v) for v in (s.start, s.stop, s.step)))
+
+
+def _check_mask(mask: np.ndarray, spec: list[Any], x: Array) -> None:
+    """Raise NumPy's error for a mask that does not fit the axes it indexes."""
+    if Ellipsis in spec:
+        return
+    first = sum(s is not None for s in spec)
+    expected = x.shape[first : first + mask.ndim]
+    if mask.shape != expected:
+        raise IndexError(
+            f"boolean index did not match indexed array: its shape is {mask.shape}, the indexed axes have {expected}"
+        )
+
+
+# Operators -----------------------------------------------------------------------------------------------------------
+
+
+def _operand(x: Any) -> Any:
+    """Value of an operand, or NotImplemented."""
+    if isinstance(x, Array):
+        return x.immutable_value
+    if operators.is_plain(x) or isinstance(x, Value):
+        return x
+    if isinstance(x, (list, tuple)):
+        return from_sequence(x)
+    return NotImplemented
+
+
+def _binary(primitive: Primitive, *, reflected: bool = False) -> Callable[[Array, Any], Any]:
+    bind = primitive.bind
+
+    def method(self: Array, other: Any) -> Any:
+        kind = type(other)
+        if kind is Array:
+            y = other._value
+            if other._writes is not None:
+                other._writes.owned = False
+        elif kind in _PLAIN:
+            y = other
+        else:
+            y = _operand(other)
+            if y is NotImplemented:
+                return y
+        x = self.immutable_value if self._writes is not None or type(self) is not Array else self._value
+        value = bind(y, x) if reflected else bind(x, y)
+        if isinstance(value, Value):
+            array = _allocate(Array)
+            array._value = value
+            array._writes = None
+            return array
+        return wrap(value)
+
+    return method
+
+
+def _in_place(method: Callable[[Array, Any], Any]) -> Callable[[Array, Any], Any]:
+    def in_place(self: Array, other: Any) -> Any:
+        if not self.is_mutable:
+            return NotImplemented  # NumPy scalars are immutable: Python then rebinds the name to self + other
+        result = method(self, other)
+        if result is NotImplemented:
+            return result
+        assign_all(self, result)
+        return self
+
+    return in_place
+
+
+def assign_all(target: Array, result: Any) -> None:
+    """Overwrite `target` with the result of a computation, as out= and the in-place operators do."""
+    if shape_of(result) != target.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {target.shape} doesn't match the broadcast shape "
+            f"{shape_of(result)}"
+        )
+    if not np.can_cast(dtype_of(result), target.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast output from {dtype_of(result)} to {target.dtype} with casting rule 'same_kind'"
+        )
+    value = target._cast(result)
+    if isinstance(value, Value):
+        target._replace(value)
+    else:
+        target._replace(np.array(value, dtype=target.dtype))
+
+
+def _unary(primitive: Primitive) -> Callable[[Array], Any]:
+    return lambda self: wrap(primitive.bind(self.immutable_value))
+
+
+def _attach_operators() -> None:
+    for name, primitive in operators.BINARY.items():
+        forward = _binary(primitive)
+        setattr(Array, f"__{name}__", forward)
+        setattr(Array, f"__r{name}__", _binary(primitive, reflected=True))
+        setattr(Array, f"__i{name}__", _in_place(forward))
+    for name, primitive in operators.COMPARISON.items():
+        setattr(Array, f"__{name}__", _binary(primitive))
+    for name, primitive in operators.UNARY.items():
+        setattr(Array, f"__{name}__", _unary(primitive))
+
+
+_attach_operators()

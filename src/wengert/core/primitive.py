@@ -1,0 +1,123 @@
+"""Primitives: the elementary operations that transforms know how to handle.
+
+A primitive is a NumPy function on positional arrays with keyword-only parameters, plus everything that is known
+about its derivative. The five ways of declaring one are in `wengert.core.combinators`; the transforms see only the
+methods of `Primitive`:
+
+``bind(*args, **params)``      apply it; goes to the deepest level among the arguments
+``residuals(args, out, …)``    what the two derivatives below have to know
+``push(tangents, …)``          forward mode: one step of the pushforward
+``pull(sweep, ct, …)``         reverse mode: one step of the pullback
+``batch(size, args, …)``       vmap
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from wengert.core.values import Value
+
+#: All primitives by number, the number being what the Wengert list stores (an int keeps its entries out of the
+#: garbage collector's sight, which is what keeps the cost per operation constant on long lists).
+PRIMITIVES: list[Primitive] = []
+
+#: A cotangent, tangent or partial derivative that is zero everywhere is None: it costs nothing.
+Tangent = Any
+
+
+class Primitive:
+    """One elementary operation and all that is known about it.
+
+    Parameters
+    ----------
+    fun : callable
+        Evaluates the operation on plain NumPy values.
+    name : str, optional
+        Defaults to the name of `fun`.
+    batch : callable, optional
+        ``batch(size, args, batched, **params)`` with the batch axis first in every argument whose flag in `batched`
+        is set; returns the output with the batch axis first. Without it vmap loops over the examples.
+    """
+
+    multiple: ClassVar[bool] = False
+
+    def __init__(
+        self, fun: Callable[..., Any], *, name: str = "", batch: Callable[..., Any] | None = None
+    ) -> None:
+        self.fun = fun
+        self.name = name or fun.__name__
+        self.__doc__ = f"The primitive `{self.name}`: {(fun.__doc__ or '').strip().splitlines()[0:1]}"
+        self._batch = batch
+        self.number = len(PRIMITIVES)
+        PRIMITIVES.append(self)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """Apply the operation, dispatching to the deepest level among `args`."""
+        level, depth = None, -1
+        for x in args:
+            if isinstance(x, Value) and x.level.depth > depth:
+                level = x.level
+                depth = level.depth
+        if level is None:
+            return self.fun(*args, **params)
+        return level.process(self, args, params)
+
+    __call__ = bind
+
+    def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Return what `push` and `pull` need, given which of the arguments are differentiated."""
+        raise NotImplementedError
+
+    def push(self, tangents: Sequence[Tangent], saved: Any, params: dict[str, Any]) -> Tangent:
+        """Map tangents of the arguments (None for zero) to the tangent of the output."""
+        raise NotImplementedError
+
+    def pull(
+        self, sweep: Any, ct: Any, owned: bool, parents: Sequence[int], saved: Any, params: dict[str, Any]
+    ) -> None:
+        """Add the cotangents of the arguments to `sweep`; `owned` says that `ct` may be overwritten."""
+        raise NotImplementedError
+
+    def batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Apply the operation to a batch; see the class's `batch` parameter."""
+        if self._batch is not None:
+            return self._batch(size, args, batched, **params)
+        return self.loop_over_batch(size, args, batched, params)
+
+    def loop_over_batch(
+        self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
+    ) -> Any:
+        """Apply the operation to one example after the other."""
+        # Declared in a module that imports this one; the fallback is the only user.
+        stack: Callable[..., Any] = PRIMITIVE_BY_NAME["stack"]
+        outs = [
+            self.bind(*(x[i] if b else x for x, b in zip(args, batched, strict=True)), **params)
+            for i in range(size)
+        ]
+        if self.multiple:
+            return tuple(stack(*column) for column in zip(*outs, strict=True))
+        return stack(*outs)
+
+
+class _ByName:
+    """Look primitives up by name."""
+
+    def __getitem__(self, name: str) -> Primitive:
+        return next(p for p in PRIMITIVES if p.name == name)
+
+
+PRIMITIVE_BY_NAME = _ByName()
+
+
+def is_inexact(x: Any) -> bool:
+    """Whether a value has a floating-point or complex dtype, so that it can carry a derivative."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        return isinstance(x, (float, complex))
+    return dtype.kind in "fc" if isinstance(dtype, np.dtype) else False

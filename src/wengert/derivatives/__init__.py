@@ -1,0 +1,1 @@
+"""What users ask for: derivatives of functions, by forward and reverse mode."""

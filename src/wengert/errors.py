@@ -1,0 +1,78 @@
+"""Every exception that Wengert raises on purpose.
+
+Each message says what happened, where in the *user's* code, and what to write instead. Raise them through
+`fail`, which adds the user's line.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from typing import NoReturn
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class WengertError(Exception):
+    """Base class of all errors that Wengert raises on purpose."""
+
+
+class LeakedValueError(WengertError, RuntimeError):
+    """A traced value was used after the derivative computation that made it had ended."""
+
+
+class InputTypeError(WengertError, TypeError):
+    """An argument has a type or dtype that cannot be differentiated (an integer, a string …)."""
+
+
+class OutputError(WengertError, TypeError):
+    """A function returned something that the requested derivative is not defined for."""
+
+
+class ContainerMismatchError(WengertError, TypeError):
+    """Two containers that must have the same structure (or leaf shapes) do not."""
+
+
+class ConcretizationError(WengertError, TypeError):
+    """A traced value was asked for a plain number or a plain ndarray, which would lose its derivative."""
+
+
+class UnsupportedOperationError(WengertError, TypeError):
+    """An operation has no rule for what was asked of it."""
+
+
+class ImpureFunctionError(WengertError, RuntimeError):
+    """A function that has to be run twice gave two different results."""
+
+
+class NonFiniteError(WengertError, FloatingPointError):
+    """A value or derivative became NaN or infinite while `detect_nonfinite` was on."""
+
+
+class GradientCheckError(WengertError, AssertionError):
+    """A derivative disagrees with its numerical estimate."""
+
+
+def user_location(depth: int = 1) -> tuple[str, int, str] | None:
+    """Return (file, line, source) of the innermost frame outside Wengert, or None if there is none."""
+    frame = sys._getframe(depth)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not os.path.abspath(file).startswith(_PACKAGE) and not file.startswith("<"):
+            return file, frame.f_lineno, linecache.getline(file, frame.f_lineno).strip()
+        frame = frame.f_back
+    return None
+
+
+def describe_location(location: tuple[str, int, str] | None) -> str:
+    """Format a result of `user_location` as the two lines that end an error message."""
+    if location is None:
+        return ""
+    file, line, source = location
+    return f'\n  at "{file}", line {line}' + (f"\n    {source}" if source else "")
+
+
+def fail(kind: type[WengertError], message: str) -> NoReturn:
+    """Raise `kind` with `message` and the line of the user's code that led here."""
+    raise kind(message + describe_location(user_location(2)))

@@ -1,0 +1,167 @@
+"""Elementwise primitives: NumPy's arithmetic, exponential, trigonometric and rounding ufuncs.
+
+Conventions at kinks are listed in the documentation ("Kinks and conventions") and tested there.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, align
+
+LOG2, LOG10 = np.log(2.0), np.log(10.0)
+
+# Arithmetic. On NumPy scalars the operators are several times faster than the ufuncs of the same meaning.
+add = Elementwise(operator.add, 1, 1, name="add")
+subtract = Elementwise(operator.sub, 1, -1, name="subtract")
+multiply = Elementwise(operator.mul, lambda y: y, lambda x: x, name="multiply")
+divide = Elementwise(
+    operator.truediv, lambda y: reciprocal(y), lambda out, y: -out / y, singular=True, name="divide"
+)
+negative = Elementwise(operator.neg, -1, name="negative")
+positive = Elementwise(np.positive, 1)
+reciprocal = Elementwise(np.reciprocal, lambda out: -out * out, singular=True)
+square = Elementwise(np.square, lambda x: 2 * x)
+power = Elementwise(
+    np.power, lambda x, y: _power_partial_base(x, y), lambda out, x: _log_or_zero(x) * out, singular=True
+)
+sqrt = Elementwise(np.sqrt, lambda out: 0.5 / out, singular=True)
+cbrt = Elementwise(np.cbrt, lambda out: 1 / (3 * square(out)), singular=True)
+remainder = Elementwise(np.remainder, 1, lambda x, y: -floor(x / y), name="remainder")
+fmod = Elementwise(np.fmod, 1, lambda x, y: -trunc(x / y))
+
+# Exponentials and logarithms
+exp = Elementwise(np.exp, lambda out: out)
+exp2 = Elementwise(np.exp2, lambda out: out * LOG2)
+expm1 = Elementwise(np.expm1, lambda out: out + 1)
+log = Elementwise(np.log, lambda x: reciprocal(x), singular=True)
+log2 = Elementwise(np.log2, lambda x: reciprocal(x) / LOG2, singular=True)
+log10 = Elementwise(np.log10, lambda x: reciprocal(x) / LOG10, singular=True)
+log1p = Elementwise(np.log1p, lambda x: reciprocal(1 + x), singular=True)
+logaddexp = Elementwise(np.logaddexp, lambda x, y: _sigmoid(x - y), lambda x, y: _sigmoid(y - x))
+logaddexp2 = Elementwise(
+    np.logaddexp2, lambda x, y: _sigmoid((x - y) * LOG2), lambda x, y: _sigmoid((y - x) * LOG2)
+)
+
+# Trigonometric and hyperbolic functions
+sin = Elementwise(np.sin, lambda x: cos(x))
+cos = Elementwise(np.cos, lambda x: -sin(x))
+tan = Elementwise(np.tan, lambda out: 1 + square(out))
+arcsin = Elementwise(np.arcsin, lambda x: reciprocal(sqrt((1 - x) * (1 + x))), singular=True)
+arccos = Elementwise(np.arccos, lambda x: -reciprocal(sqrt((1 - x) * (1 + x))), singular=True)
+arctan = Elementwise(np.arctan, lambda x: reciprocal(1 + square(x)), singular=True)
+arctan2 = Elementwise(
+    np.arctan2, lambda x, y: y / _squared_norm(x, y), lambda x, y: -x / _squared_norm(x, y), singular=True
+)
+sinh = Elementwise(np.sinh, lambda x: cosh(x))
+cosh = Elementwise(np.cosh, lambda x: sinh(x))
+tanh = Elementwise(np.tanh, lambda out: 1 - square(out))
+arcsinh = Elementwise(np.arcsinh, lambda x: reciprocal(sqrt(square(x) + 1)), singular=True)
+arccosh = Elementwise(np.arccosh, lambda x: reciprocal(sqrt(x - 1) * sqrt(x + 1)), singular=True)
+arctanh = Elementwise(np.arctanh, lambda x: reciprocal((1 - x) * (1 + x)), singular=True)
+deg2rad = Elementwise(np.deg2rad, lambda: np.pi / 180)
+rad2deg = Elementwise(np.rad2deg, lambda: 180 / np.pi)
+hypot = Elementwise(np.hypot, lambda out, x: _over_norm(x, out), lambda out, y: _over_norm(y, out))
+sinc = Elementwise(np.sinc, lambda x: _sinc_partial(x))
+
+# Kinks: |x|' = 0 at 0, ties of maximum and minimum are shared equally.
+absolute = Elementwise(np.absolute, lambda x: sign(x))
+maximum = Elementwise(np.maximum, lambda x, y: _share(x, y), lambda x, y: _share(y, x))
+minimum = Elementwise(np.minimum, lambda x, y: _share(y, x), lambda x, y: _share(x, y))
+fmax = Elementwise(np.fmax, lambda x, y: _share_ignoring_nan(x, y), lambda x, y: _share_ignoring_nan(y, x))
+fmin = Elementwise(
+    np.fmin, lambda x, y: _share_ignoring_nan(-x, -y), lambda x, y: _share_ignoring_nan(-y, -x)
+)
+copysign = Elementwise(np.copysign, lambda x, y: sign(x) * copysign(1.0, y), None)
+
+# Selection: linear in what is selected, strong zeros included.
+where = Linear(
+    np.where,
+    None,
+    lambda ct, mask, x, y: where(mask, ct, 0.0),
+    lambda ct, mask, x, y: where(mask, 0.0, ct),
+    name="where",
+    batch=lambda size, args, batched: where(*align(args, batched)),
+)
+
+# Piecewise constant or boolean
+sign = NonDifferentiable(np.sign)
+floor = NonDifferentiable(np.floor)
+ceil = NonDifferentiable(np.ceil)
+trunc = NonDifferentiable(np.trunc)
+rint = NonDifferentiable(np.rint)
+floor_divide = NonDifferentiable(np.floor_divide)
+heaviside = NonDifferentiable(np.heaviside)
+equal = NonDifferentiable(operator.eq, name="equal")
+not_equal = NonDifferentiable(operator.ne, name="not_equal")
+less = NonDifferentiable(operator.lt, name="less")
+less_equal = NonDifferentiable(operator.le, name="less_equal")
+greater = NonDifferentiable(operator.gt, name="greater")
+greater_equal = NonDifferentiable(operator.ge, name="greater_equal")
+isnan = NonDifferentiable(np.isnan)
+isinf = NonDifferentiable(np.isinf)
+isfinite = NonDifferentiable(np.isfinite)
+signbit = NonDifferentiable(np.signbit)
+logical_not = NonDifferentiable(np.logical_not)
+logical_and = NonDifferentiable(np.logical_and)
+logical_or = NonDifferentiable(np.logical_or)
+logical_xor = NonDifferentiable(np.logical_xor)
+nextafter = NonDifferentiable(np.nextafter)
+spacing = NonDifferentiable(np.spacing)
+bitwise_and = NonDifferentiable(np.bitwise_and)
+bitwise_or = NonDifferentiable(np.bitwise_or)
+bitwise_xor = NonDifferentiable(np.bitwise_xor)
+invert = NonDifferentiable(np.invert)
+left_shift = NonDifferentiable(np.left_shift)
+right_shift = NonDifferentiable(np.right_shift)
+gcd = NonDifferentiable(np.gcd)
+lcm = NonDifferentiable(np.lcm)
+
+
+def _power_partial_base(x: Any, y: Any) -> Any:
+    """y·x^(y-1), and 0 for the constant x⁰ even at x = 0."""
+    if isinstance(y, (int, float)):
+        return y * x if y == 2 else y * power(x, y - 1) if y != 0 else 0.0
+    zero = equal(y, 0)
+    return where(zero, 0.0, y * power(x, where(zero, 1.0, y - 1)))
+
+
+def _log_or_zero(x: Any) -> Any:
+    """Derivative of 0^y in y is 0 for y > 0; this extends it to y = 0."""
+    return log(where(equal(x, 0), 1.0, x))
+
+
+def _sigmoid(x: Any) -> Any:
+    return 0.5 * (tanh(0.5 * x) + 1)
+
+
+def _squared_norm(x: Any, y: Any) -> Any:
+    return square(x) + square(y)
+
+
+def _over_norm(x: Any, norm: Any) -> Any:
+    """x / norm, and 0 at the origin."""
+    zero = equal(norm, 0)
+    return where(zero, 0.0, x / where(zero, 1.0, norm))
+
+
+def _sinc_partial(x: Any) -> Any:
+    """Derivative of sin(πx)/(πx): a Taylor polynomial near 0, where the closed form cancels."""
+    near = less(absolute(x), 1e-2)
+    u = np.pi * where(near, 1.0, x)
+    v = square(np.pi * where(near, x, 0.0))
+    series = -np.pi * np.pi * x / 3 * (1 - v / 10 * (1 - v / 28 * (1 - v / 54)))
+    return where(near, series, np.pi * (cos(u) - sin(u) / u) / u)
+
+
+def _share(x: Any, y: Any) -> Any:
+    """1 where x > y, 1/2 where they are equal, 0 where x < y, NaN with NaN."""
+    return where(equal(x, y), 0.5, 1.0 * greater(x, y))
+
+
+def _share_ignoring_nan(x: Any, y: Any) -> Any:
+    """Like `_share`, a NaN losing against a number."""
+    return where(isnan(y), 1.0, _share(x, y))

@@ -1,0 +1,189 @@
+"""Reading and writing by index: `index` (x[key]), `index_add` (x[key] += v), `index_update` (x[key] = v).
+
+A key is a tuple `spec` of ints, slices, None, Ellipsis, and the placeholder `ARRAY` for each integer index array; the
+index arrays themselves are positional arguments. Boolean masks have been turned into integer arrays before.
+
+`donate=True` says that nobody else refers to the buffer of `x`, which may then be overwritten: this is what makes a
+loop of n writes cost O(n), forwards and in the reverse sweep. The caller vouches for it. `copy=True` makes `index` return
+a copy where NumPy would return a view, so that the reader does not share the buffer.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.combinators import Linear, broadcast_to, reshape
+from wengert.core.values import shape_of, zeros_of
+from wengert.rules.elementwise import where
+from wengert.rules.structural import move_axis, transpose
+
+
+class _Placeholder(enum.Enum):
+    ARRAY = "array"
+
+    def __repr__(self) -> str:
+        return "[…]"
+
+
+ARRAY = _Placeholder.ARRAY
+
+
+def make_key(spec: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """Put the index arrays where the placeholders are."""
+    if not arrays:
+        return spec
+    rest = iter(arrays)
+    return tuple(next(rest) if s is ARRAY else s for s in spec)
+
+
+def _index(x: Any, *arrays: Any, spec: tuple[Any, ...], copy: bool = False) -> Any:
+    part = x[make_key(spec, arrays)]
+    return part.copy() if copy and isinstance(part, np.ndarray) else part
+
+
+def _writable(x: Any, donate: bool) -> np.ndarray:
+    if donate and isinstance(x, np.ndarray) and x.flags.writeable:
+        return x
+    return np.array(x)
+
+
+def _index_add(x: Any, v: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool) -> Any:
+    out = _writable(x, donate)
+    if arrays:
+        np.add.at(out, make_key(spec, arrays), v)
+    else:
+        out[spec] += v
+    return out
+
+
+def _index_update(x: Any, v: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool) -> Any:
+    out = _writable(x, donate)
+    out[make_key(spec, arrays)] = v
+    return out
+
+
+def _add_into(
+    buffer: Any, ct: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool, copy: bool = False
+) -> Any:
+    return index_add(buffer, ct, *arrays, spec=spec, donate=donate)
+
+
+def _update_transpose_v(ct: Any, x: Any, v: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool) -> Any:
+    taken = index(ct, *arrays, spec=spec, copy=True)  # a copy, for the buffer of ct is overwritten next
+    if not arrays:
+        return taken
+    winners = last_writers(x.shape, arrays, spec)
+    return taken if winners is None else where(winners, taken, 0.0)
+
+
+def _batch_index(
+    size: int, args: Sequence[Any], batched: Sequence[bool], *, spec: tuple[Any, ...], copy: bool = False
+) -> Any:
+    x, *arrays = args
+    before, adjacent = layout(spec, len(shape_of(x)) - batched[0])
+    if not any(batched[1:]):
+        out = index(x, *arrays, spec=(slice(None), *spec), copy=copy)
+        return out if adjacent else move_axis(out, np.broadcast(*arrays).ndim, 0)
+    rank = max(len(shape_of(a)) - b for a, b in zip(arrays, batched[1:], strict=True))
+    arrays = [
+        reshape(a, shape=(size,) + (1,) * (rank - len(shape_of(a)) + 1) + shape_of(a)[1:]) if b else a
+        for a, b in zip(arrays, batched[1:], strict=True)
+    ]
+    if not batched[0]:
+        return move_axis(index(x, *arrays, spec=spec), before if adjacent else 0, 0)
+    lanes = np.arange(size).reshape((size,) + (1,) * rank)
+    out = index(x, lanes, *arrays, spec=(ARRAY, *spec))
+    # (batch, index axes, axes before them, axes after them), unless the index axes came first anyway
+    if adjacent and before:
+        n = len(shape_of(out))
+        moved = 1 + rank + before
+        out = transpose(out, axes=(0, *range(1 + rank, moved), *range(1, 1 + rank), *range(moved, n)))
+    return out
+
+
+def _batch_write(write: str, size: int, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> Any:
+    primitive = index_update if write == "update" else index_add
+    x, v, *arrays = args
+    spec = params["spec"]
+    if not batched[0]:
+        x = broadcast_to(x, shape=(size, *shape_of(x)))
+    rank = len(shape_of(x)) - 1
+    if any(batched[2:]) or not layout(spec, rank)[1]:
+        looped = {**params, "donate": False}
+        return primitive.loop_over_batch(size, [x, v, *arrays], [True, *batched[1:]], looped)
+    if batched[1]:
+        selected = np.broadcast_to(False, shape_of(x)[1:])[make_key(spec, arrays)].ndim
+        v = reshape(v, shape=(size,) + (1,) * (selected - len(shape_of(v)) + 1) + shape_of(v)[1:])
+    return primitive(x, v, *arrays, **{**params, "spec": (slice(None), *spec)})
+
+
+def layout(spec: tuple[Any, ...], ndim: int) -> tuple[int, bool]:
+    """Return how many result axes precede those of the index arrays, and whether the arrays are adjacent.
+
+    NumPy's rule: the axes of adjacent index arrays replace the axes they index; if anything stands between two index
+    arrays they come first. Next to an index array an int counts as one.
+    """
+    if ARRAY not in spec:
+        return 0, True
+    advanced = [i for i, s in enumerate(spec) if s is ARRAY or isinstance(s, int)]
+    adjacent = advanced[-1] - advanced[0] + 1 == len(advanced)
+    consumed = sum(s is not None and s is not Ellipsis for s in spec)
+    before = sum(ndim - consumed if s is Ellipsis else 1 for s in spec[: advanced[0]])
+    return (before if adjacent else 0), adjacent
+
+
+def last_writers(
+    shape: tuple[int, ...], arrays: Sequence[np.ndarray], spec: tuple[Any, ...]
+) -> np.ndarray | None:
+    """Mask of the selected elements whose write is not overwritten by a later duplicate; None without duplicates."""
+    consumed = sum(s is not None and s is not Ellipsis for s in spec)
+    sizes, axis = [], 0
+    for s in spec:
+        if s is ARRAY:
+            sizes.append(shape[axis])
+        axis += len(shape) - consumed if s is Ellipsis else s is not None
+    index_arrays = np.broadcast_arrays(*arrays)
+    flat = np.zeros(index_arrays[0].shape, np.intp)
+    for a, n in zip(index_arrays, sizes, strict=True):
+        flat = flat * n + np.where(a < 0, a + n, a)
+    flat = flat.ravel()
+    unique, last = np.unique(flat[::-1], return_index=True)
+    if unique.size == flat.size:
+        return None
+    winners = np.zeros(flat.size, bool)
+    winners[flat.size - 1 - last] = True
+    selected = np.broadcast_to(False, shape)[make_key(spec, arrays)].ndim
+    before, _ = layout(spec, len(shape))
+    rank = index_arrays[0].ndim
+    return winners.reshape(index_arrays[0].shape + (1,) * (selected - before - rank))
+
+
+index = Linear(
+    _index,
+    lambda ct, x, *arrays, spec, copy=False: index_add(zeros_of(x), ct, *arrays, spec=spec, donate=True),
+    None,
+    name="index",
+    batch=_batch_index,
+    into=_add_into,
+)
+index_add = Linear(
+    _index_add,
+    lambda ct, x, v, *arrays, spec, donate: ct,
+    lambda ct, x, v, *arrays, spec, donate: index(ct, *arrays, spec=spec),
+    None,
+    name="index_add",
+    batch=functools.partial(_batch_write, "add"),
+)
+index_update = Linear(
+    _index_update,
+    lambda ct, x, v, *arrays, spec, donate: index_update(ct, 0.0, *arrays, spec=spec, donate=donate),
+    _update_transpose_v,
+    None,
+    name="index_update",
+    batch=functools.partial(_batch_write, "update"),
+)
