@@ -14,6 +14,7 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the mark
 def pytest_collection_modifyitems(items):
     """Keep the blocks of a page in one process, in order, when tests are spread over several."""
     for item in items:
