@@ -1,0 +1,7 @@
+"""Samples of the reductions primitives."""
+
+from __future__ import annotations
+
+from .sample import Sample
+
+SAMPLES: list[Sample] = []
