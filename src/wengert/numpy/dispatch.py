@@ -71,6 +71,30 @@ def implements(numpy_function: Callable[..., Any], *more: Callable[..., Any]) ->
     return decorate
 
 
+def has_traced(args: Iterable[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an Array or a value is among the arguments of a call, or inside lists and tuples there."""
+    for a in args:
+        if isinstance(a, (Array, Value)) or (isinstance(a, (list, tuple)) and contains_traced(a)):
+            return True
+    return bool(kwargs) and has_traced(kwargs.values(), {})
+
+
+def describe(
+    function: Callable[..., Any],
+    numpy_function: Callable[..., Any],
+    implementation: Callable[..., Any] | None,
+) -> Callable[..., Any]:
+    """Give `function` the name of the NumPy function that it stands for, and a docstring."""
+    name = numpy_function.__name__
+    own = ((implementation and implementation.__doc__) or "").strip()
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "wengert.numpy"
+    function.__doc__ = f"Differentiable `numpy.{name}`. {own}".rstrip()
+    if implementation is not None:
+        function.__wrapped__ = implementation  # type: ignore[attr-defined]
+    return function
+
+
 def write_out(out: Any, result: Any) -> Any:
     """Store a result in the array given as ``out``."""
     if isinstance(out, Array):

@@ -1,0 +1,350 @@
+"""Making arrays: zeros, full, arange, linspace, array and their kin.
+
+Outside any transform these return what NumPy returns. While a transform runs in this thread they return an `Array`
+that owns its buffer, so that traced values can be written into it. The same happens for ``np.zeros(3, like=x)`` with
+an Array `x`, and for the ``*_like`` functions of an Array. Traced arguments (``full(3, x)``, ``linspace(a, b)``,
+``array([x, y])``) are differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from wengert.array import NUMPY_FUNCTIONS, Array, contains_traced, from_sequence, unwrap, wrap, wrap_owned
+from wengert.core import combinators
+from wengert.core.values import Value, dtype_of, is_transforming, shape_of
+from wengert.errors import ConcretizationError, fail
+from wengert.numpy.dispatch import as_array, describe, has_traced, implements
+from wengert.numpy.shaping import astype, broadcast_to, concatenate, expand_dims, moveaxis, reshape
+from wengert.numpy.ufuncs import power
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _owned(result: Any) -> Any:
+    """Turn what NumPy has just made into Arrays that own their buffers; scalars and non-numbers stay."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(_owned(r) for r in result)
+    if isinstance(result, np.ndarray) and result.dtype.kind in "biufc":
+        return wrap_owned(result if result.flags.writeable and result.base is None else result.copy())
+    return result
+
+
+def _plain(x: Any) -> Any:
+    """A shape or the like, with Arrays that are not traced replaced by their contents."""
+    if isinstance(x, Array):
+        return np.asarray(x)
+    return type(x)(_plain(y) for y in x) if type(x) in (list, tuple) else x
+
+
+def _depends_on_trace(x: Any) -> bool:
+    """Whether an argument has a traced value inside (an Array may also hold a plain ndarray)."""
+    if isinstance(x, Array):
+        return isinstance(x._peek(), Value)
+    return isinstance(x, Value) or (isinstance(x, (list, tuple)) and any(_depends_on_trace(y) for y in x))
+
+
+def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None) -> F:
+    """Declare a constructor: NumPy's function, and what it does with traced arguments (an error, if nothing)."""
+    name = numpy_function.__name__
+
+    def make(args: tuple[Any, ...], kwargs: dict[str, Any], own: bool) -> Any:
+        if has_traced(args, kwargs):
+            if _depends_on_trace(args) or _depends_on_trace(tuple(kwargs.values())):
+                if traced is None:
+                    fail(
+                        ConcretizationError,
+                        f"{name} got a traced value, on which the shape or layout of the new array would depend. "
+                        f"Pass plain numbers; for evenly spaced traced values write start + step * arange(n).",
+                    )
+                return traced(*args, **kwargs)
+            args, kwargs = _plain(args), {k: _plain(v) for k, v in kwargs.items()}
+        result = numpy_function(*args, **kwargs)
+        return _owned(result) if own else result
+
+    def function(*args: Any, like: Any = None, **kwargs: Any) -> Any:
+        if like is not None and not isinstance(like, (Array, Value)):
+            kwargs["like"] = like
+        return make(args, kwargs, is_transforming() or isinstance(like, (Array, Value)))
+
+    # NumPy's protocol leads here only if a traced array was given as like= or among the arguments.
+    NUMPY_FUNCTIONS[numpy_function] = lambda *args, **kwargs: make(args, kwargs, True)
+    return describe(function, numpy_function, traced)  # type: ignore[return-value]
+
+
+# By shape ------------------------------------------------------------------------------------------------------------
+
+
+def _full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None) -> Any:
+    """The array is filled with the value, which may be traced."""
+    fill = as_array(fill_value)
+    out = wrap_owned(np.empty(_plain(shape), dtype_of(fill) if dtype is None else dtype))
+    out[...] = fill
+    return out
+
+
+zeros = _constructor(np.zeros)
+ones = _constructor(np.ones)
+empty = _constructor(np.empty)
+full = _constructor(np.full, _full)
+eye = _constructor(np.eye)
+identity = _constructor(np.identity)
+tri = _constructor(np.tri)
+indices = _constructor(np.indices)
+fromiter = _constructor(np.fromiter)
+frombuffer = _constructor(np.frombuffer)
+
+
+def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
+    """Differentiable `numpy.fromfunction`: call a function on the coordinate grids of a shape."""
+    return function(*indices(shape, dtype=dtype), **kwargs)
+
+
+# Like another array --------------------------------------------------------------------------------------------------
+
+
+def _like(numpy_function: F) -> F:
+    """Declare zeros_like and its kin: shape and dtype of a traced array are plain."""
+
+    def of_traced(
+        a: Any,
+        dtype: Any = None,
+        order: str = "K",
+        subok: bool = True,
+        shape: Any = None,
+        *,
+        device: Any = None,
+    ) -> Any:
+        """An Array gives an Array that can be written to."""
+        a = as_array(a)
+        plain = np.broadcast_to(np.zeros((), dtype_of(a)), shape_of(a))
+        return numpy_function(plain, dtype=dtype, shape=shape)
+
+    def function(a: Any, *args: Any, **kwargs: Any) -> Any:
+        if contains_traced(a):
+            return _owned(of_traced(a, *args, **kwargs))
+        result = numpy_function(a, *args, **kwargs)
+        return _owned(result) if is_transforming() else result
+
+    NUMPY_FUNCTIONS[numpy_function] = function
+    return describe(function, numpy_function, of_traced)  # type: ignore[return-value]
+
+
+zeros_like = _like(np.zeros_like)
+ones_like = _like(np.ones_like)
+empty_like = _like(np.empty_like)
+
+
+@implements(np.full_like)
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
+    """An Array gives an Array that can be written to; the value may be traced."""
+    out = wrap_owned(
+        np.empty(
+            shape_of(as_array(a)) if shape is None else _plain(shape),
+            dtype_of(as_array(a)) if dtype is None else dtype,
+        )
+    )
+    out[...] = fill_value
+    return out
+
+
+# From data -----------------------------------------------------------------------------------------------------------
+
+
+def _array(
+    object: Any,  # noqa: A002
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: str = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+) -> Any:
+    """A copy; nested sequences may contain traced values."""
+    handles = is_transforming() or not isinstance(object, Value)
+    if isinstance(object, (list, tuple)):
+        value = from_sequence(object)
+        copy = None
+    else:
+        value = unwrap(object)
+    same = dtype is None or dtype_of(value) == np.dtype(dtype)
+    if not same:
+        value = unwrap(astype(value, dtype))
+    missing = ndmin - len(shape_of(value))
+    if missing > 0:
+        value = combinators.reshape(value, shape=(1,) * missing + shape_of(value))
+    if isinstance(object, Array) and not copy and same and missing <= 0:
+        return object
+    if not isinstance(value, Value):
+        return wrap_owned(np.array(value))
+    return wrap(value) if handles else value
+
+
+def _asarray(
+    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None
+) -> Any:
+    """An Array is returned as it is, unless its dtype has to change."""
+    return _array(a, dtype, copy=copy)
+
+
+def _from_data(numpy_function: F, traced: Callable[..., Any]) -> F:
+    """Declare a constructor that may return its argument: then it has to stay the user's own ndarray."""
+
+    def make(args: tuple[Any, ...], kwargs: dict[str, Any], own: bool) -> Any:
+        if has_traced(args, kwargs):
+            return traced(*args, **kwargs)
+        result = numpy_function(*args, **kwargs)
+        source = args[0] if args else kwargs.get("object", kwargs.get("a"))
+        shared = isinstance(source, np.ndarray) and np.may_share_memory(source, result)
+        return _owned(result) if own and not shared else result
+
+    def function(*args: Any, like: Any = None, **kwargs: Any) -> Any:
+        if like is not None and not isinstance(like, (Array, Value)):
+            kwargs["like"] = like
+        return make(args, kwargs, is_transforming() or isinstance(like, (Array, Value)))
+
+    NUMPY_FUNCTIONS[numpy_function] = lambda *args, **kwargs: make(args, kwargs, True)
+    return describe(function, numpy_function, traced)  # type: ignore[return-value]
+
+
+array = _from_data(np.array, _array)
+asarray = _from_data(np.asarray, _asarray)
+asanyarray = _from_data(np.asanyarray, _asarray)
+ascontiguousarray = _from_data(
+    np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, ndmin=1)
+)
+asfortranarray = _from_data(np.asfortranarray, _asarray)
+
+
+# Ranges --------------------------------------------------------------------------------------------------------------
+
+arange = _constructor(np.arange)
+
+
+def _linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
+) -> Any:
+    """The ends may be traced."""
+    start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
+    if num < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+    divisions = num - 1 if endpoint else num
+    shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
+    count = np.arange(float(num)).reshape((num,) + (1,) * len(shape))
+    step = (stop - start) / divisions if divisions > 0 else np.nan * (stop - start)
+    out = count * step + start if divisions > 0 else count * (stop - start) + start
+    if endpoint and num > 1:
+        out = concatenate([out[:-1], expand_dims(broadcast_to(stop, shape), 0)])
+    if dtype is not None:
+        out = astype(out, dtype)
+    if axis != 0:
+        out = moveaxis(out, 0, axis)
+    return (out, step) if retstep else out
+
+
+def _logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """The ends and the base may be traced."""
+    exponents = _linspace(start, stop, num, endpoint, axis=axis)
+    if len(shape_of(as_array(base))):
+        base = expand_dims(base, axis)
+    out = power(base, exponents)
+    return out if dtype is None else astype(out, dtype)
+
+
+def _geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """The ends may be traced."""
+    start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
+    shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
+    divisions = num - 1 if endpoint else num
+    fraction = (np.arange(float(num)) / max(divisions, 1)).reshape((num,) + (1,) * len(shape))
+    out = start * power(stop / start, fraction)
+    if endpoint and num > 1:
+        out = concatenate([out[:-1], expand_dims(broadcast_to(stop, shape), 0)])
+    if dtype is not None:
+        out = astype(out, dtype)
+    return moveaxis(out, 0, axis) if axis != 0 else out
+
+
+linspace = _constructor(np.linspace, _linspace)
+logspace = _constructor(np.logspace, _logspace)
+geomspace = _constructor(np.geomspace, _geomspace)
+
+
+# Grids ---------------------------------------------------------------------------------------------------------------
+
+
+def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    """The coordinates may be traced."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    n = len(xi)
+    xs = [as_array(x) for x in xi]
+    grids = [reshape(x, (1,) * i + (-1,) + (1,) * (n - i - 1)) for i, x in enumerate(xs)]
+    if indexing == "xy" and n > 1:
+        grids[0] = reshape(grids[0], (1, -1) + (1,) * (n - 2))
+        grids[1] = reshape(grids[1], (-1, 1) + (1,) * (n - 2))
+    if not sparse:
+        shape = np.broadcast_shapes(*(shape_of(g) for g in grids))
+        grids = [broadcast_to(g, shape) for g in grids]
+    return tuple(wrap(unwrap(g)) if copy and isinstance(g, Array) else g for g in grids)
+
+
+meshgrid = _constructor(np.meshgrid, _meshgrid)
+
+__all__ = [
+    "arange",
+    "array",
+    "asanyarray",
+    "asarray",
+    "ascontiguousarray",
+    "asfortranarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "frombuffer",
+    "fromfunction",
+    "fromiter",
+    "full",
+    "full_like",
+    "geomspace",
+    "identity",
+    "indices",
+    "linspace",
+    "logspace",
+    "meshgrid",
+    "ones",
+    "ones_like",
+    "tri",
+    "zeros",
+    "zeros_like",
+]
