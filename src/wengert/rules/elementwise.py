@@ -19,7 +19,7 @@ add = Elementwise(operator.add, 1, 1, name="add")
 subtract = Elementwise(operator.sub, 1, -1, name="subtract")
 multiply = Elementwise(operator.mul, lambda y: y, lambda x: x, name="multiply")
 divide = Elementwise(
-    operator.truediv, lambda y: reciprocal(y), lambda out, y: -out / y, singular=True, name="divide"
+    operator.truediv, lambda y: _inverse(y), lambda out, y: -out / y, singular=True, name="divide"
 )
 negative = Elementwise(operator.neg, -1, name="negative")
 positive = Elementwise(np.positive, 1)
@@ -119,6 +119,13 @@ left_shift = NonDifferentiable(np.left_shift)
 right_shift = NonDifferentiable(np.right_shift)
 gcd = NonDifferentiable(np.gcd)
 lcm = NonDifferentiable(np.lcm)
+
+
+def _inverse(y: Any) -> Any:
+    """1 / y in floating point, also for integers; Python's own numbers stay weakly typed."""
+    if type(y) in (int, float, complex) and y == 0:
+        return np.inf
+    return 1 / y
 
 
 def _power_partial_base(x: Any, y: Any) -> Any:
