@@ -115,6 +115,8 @@ class Array:
     ptp: Callable[..., Any]
     searchsorted: Callable[..., Any]
     compress: Callable[..., Any]
+    # Attached by `wengert.derivatives.variables`.
+    backward: Callable[..., None]
 
     def __init__(self, value: Any) -> None:
         raise TypeError(
@@ -191,9 +193,7 @@ class Array:
     def imag(self) -> Any:
         """Imaginary part: a view, or zeros where the array is real."""
         return (
-            self._take_view(_Part("imag"))
-            if self.dtype.kind == "c"
-            else wrap(combinators.imag(self.immutable_value))
+            self._take_view(_Part("imag")) if self.dtype.kind == "c" else wrap(combinators.imag(self.immutable_value))
         )
 
     @imag.setter
@@ -720,12 +720,7 @@ def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, li
             found = np.nonzero(part)
             spec.extend([ARRAY] * len(found))
             arrays.extend(found)
-        elif (
-            part.size == 0
-            and isinstance(part, np.ndarray)
-            and part.dtype.kind == "f"
-            and isinstance(parts, tuple)
-        ):
+        elif part.size == 0 and isinstance(part, np.ndarray) and part.dtype.kind == "f" and isinstance(parts, tuple):
             spec.append(ARRAY)
             arrays.append(part.astype(np.intp))
         elif part.dtype.kind not in "iu":
@@ -822,9 +817,7 @@ def assign_all(target: Array, result: Any) -> None:
             f"{shape_of(result)}"
         )
     if not np.can_cast(dtype_of(result), target.dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast output from {dtype_of(result)} to {target.dtype} with casting rule 'same_kind'"
-        )
+        raise TypeError(f"Cannot cast output from {dtype_of(result)} to {target.dtype} with casting rule 'same_kind'")
     value = target._cast(result)
     if isinstance(value, Value):
         target._replace(value)

@@ -54,25 +54,19 @@ class Elementwise(Primitive):
         Whether partials can be infinite or NaN where the function is finite: see "strong zeros" above.
     """
 
-    def __new__(
-        cls, fun: Callable[..., Any], *partials: Partial, singular: bool = False, name: str = ""
-    ) -> Any:
+    def __new__(cls, fun: Callable[..., Any], *partials: Partial, singular: bool = False, name: str = "") -> Any:
         """Choose the class with the fast path for the number of arguments."""
         if cls is Elementwise:
             cls = {1: Unary, 2: Binary}.get(len(partials), Elementwise)
         return object.__new__(cls)
 
-    def __init__(
-        self, fun: Callable[..., Any], *partials: Partial, singular: bool = False, name: str = ""
-    ) -> None:
+    def __init__(self, fun: Callable[..., Any], *partials: Partial, singular: bool = False, name: str = "") -> None:
         super().__init__(fun, name=name)
         self.partials = partials
         self.singular = singular
         self._scale = strong_scale if singular else operator.mul
         slots = [_slots_of(p) for p in partials]
-        self._partials = [
-            p if not callable(p) else _on_slots(p, s) for p, s in zip(partials, slots, strict=True)
-        ]
+        self._partials = [p if not callable(p) else _on_slots(p, s) for p, s in zip(partials, slots, strict=True)]
         #: For each set of differentiated arguments (as a tuple of bools): (fix, out, *args) -> what to keep of them.
         self.savers = {mask: _saver(mask, slots) for mask in _masks(len(partials))}
 
@@ -231,9 +225,7 @@ class Linear(Primitive):
                 continue
             c = conjugate(transpose(real_ct, *saved, **params))
             c = narrow(c, saved[k])
-            fresh = ("donate" in params and k == 0) or (
-                type(c) is _ndarray and c is not ct and c.base is None
-            )
+            fresh = ("donate" in params and k == 0) or (type(c) is _ndarray and c is not ct and c.base is None)
             sweep.add(parent, c, fresh)
 
 
@@ -402,9 +394,7 @@ def narrow(ct: Any, to: ArrayType) -> Any:
             ct = broadcast_to(ct, shape=np.broadcast_shapes(ct_shape, shape))
             ct_shape = shape_of(ct)
         lead = len(ct_shape) - len(shape)
-        axes = tuple(range(lead)) + tuple(
-            i + lead for i, n in enumerate(shape) if n == 1 and ct_shape[i + lead] != 1
-        )
+        axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and ct_shape[i + lead] != 1)
         if axes:
             ct = reduce_sum(ct, axis=axes)
         if shape_of(ct) != shape:
@@ -460,9 +450,7 @@ def _strong_both(p: Any, t: Any) -> Any:
     return np.where(zero, out.dtype.type(0), out)[()]
 
 
-def type_mismatch(
-    out: Any, args: Sequence[Any], traced: Sequence[bool]
-) -> tuple[ArrayType | None, ...] | None:
+def type_mismatch(out: Any, args: Sequence[Any], traced: Sequence[bool]) -> tuple[ArrayType | None, ...] | None:
     """Types of the differentiated arguments and of the output; None if all agree and are real."""
     if type(out) is _float64:
         for x, t in zip(args, traced, strict=True):
@@ -556,18 +544,14 @@ def _broadcast_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(x, shape)
 
 
-def _broadcast_batch(
-    size: int, args: Sequence[Any], batched: Sequence[bool], *, shape: tuple[int, ...]
-) -> Any:
+def _broadcast_batch(size: int, args: Sequence[Any], batched: Sequence[bool], *, shape: tuple[int, ...]) -> Any:
     (x,) = args
     own = shape_of(x)
     x = reshape(x, shape=(size,) + (1,) * (len(shape) - len(own) + 1) + own[1:])
     return broadcast_to(x, shape=(size, *shape))
 
 
-broadcast_to = Linear(
-    _broadcast_to, lambda ct, x, *, shape: narrow(ct, x), name="broadcast_to", batch=_broadcast_batch
-)
+broadcast_to = Linear(_broadcast_to, lambda ct, x, *, shape: narrow(ct, x), name="broadcast_to", batch=_broadcast_batch)
 
 
 def _reshape(x: Any, *, shape: tuple[int, ...]) -> Any:

@@ -77,9 +77,7 @@ def _register_dataclass(cls: type) -> None:
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """Return the leaves of a container and its structure."""
     leaves, structure = optree.tree_flatten(tree, namespace=_NAMESPACE)
-    found = {
-        type(x) for x in leaves if dataclasses.is_dataclass(x) and not isinstance(x, type)
-    } - _dataclasses
+    found = {type(x) for x in leaves if dataclasses.is_dataclass(x) and not isinstance(x, type)} - _dataclasses
     if not found:
         return leaves, structure
     for cls in found:

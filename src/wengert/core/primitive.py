@@ -44,9 +44,7 @@ class Primitive:
 
     multiple: ClassVar[bool] = False
 
-    def __init__(
-        self, fun: Callable[..., Any], *, name: str = "", batch: Callable[..., Any] | None = None
-    ) -> None:
+    def __init__(self, fun: Callable[..., Any], *, name: str = "", batch: Callable[..., Any] | None = None) -> None:
         self.fun = fun
         self.name = name or fun.__name__
         self.__doc__ = f"The primitive `{self.name}`: {(fun.__doc__ or '').strip().splitlines()[0:1]}"
@@ -70,6 +68,16 @@ class Primitive:
 
     __call__ = bind
 
+    def run(self, args: Sequence[Any], traced: Sequence[bool], params: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the output, and what `push` and `pull` need when the `traced` arguments are differentiated."""
+        out = self.bind(*args, **params)
+        return out, self.residuals(args, out, traced, params)
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Tangent], params: dict[str, Any]) -> tuple[Any, Tangent]:
+        """Return the output and its tangent (a tuple of each, where there are multiple outputs)."""
+        out, saved = self.run(primals, [t is not None for t in tangents], params)
+        return out, self.push(tangents, saved, params)
+
     def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
         """Return what `push` and `pull` need, given which of the arguments are differentiated."""
         raise NotImplementedError
@@ -84,21 +92,38 @@ class Primitive:
         """Add the cotangents of the arguments to `sweep`; `owned` says that `ct` may be overwritten."""
         raise NotImplementedError
 
+    def pull_at(self, sweep: Any, slot: int, parents: Sequence[int], saved: Any, params: dict[str, Any]) -> None:
+        """`pull` for a primitive with several outputs, whose types are ``saved[1]``."""
+        end = slot + len(saved[1])
+        cts = sweep.cotangents[slot:end]
+        if any(c is not None for c in cts):
+            sweep.cotangents[slot:end] = [None] * len(cts)
+            self.pull(sweep, cts, False, parents, saved, params)
+
+    def push_at(
+        self, tape: Any, dots: list[Any], slot: int, parents: Sequence[int], saved: Any, params: dict[str, Any]
+    ) -> None:
+        """`push` from the tangents of the parents' slots to that of `slot` (or several)."""
+        tangents = [dots[p] if p >= 0 else None for p in parents]
+        if any(t is not None for t in tangents):
+            out = self.push(tangents, saved, params)
+            if self.multiple:
+                dots[slot : slot + len(out)] = out
+            else:
+                dots[slot] = out
+
     def batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Apply the operation to a batch; see the class's `batch` parameter."""
         if self._batch is not None:
             return self._batch(size, args, batched, **params)
         return self.loop_over_batch(size, args, batched, params)
 
-    def loop_over_batch(
-        self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
-    ) -> Any:
+    def loop_over_batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Apply the operation to one example after the other."""
         # Declared in a module that imports this one; the fallback is the only user.
         stack: Callable[..., Any] = PRIMITIVE_BY_NAME["stack"]
         outs = [
-            self.bind(*(x[i] if b else x for x, b in zip(args, batched, strict=True)), **params)
-            for i in range(size)
+            self.bind(*(x[i] if b else x for x, b in zip(args, batched, strict=True)), **params) for i in range(size)
         ]
         if self.multiple:
             return tuple(stack(*column) for column in zip(*outs, strict=True))

@@ -73,7 +73,8 @@ class Level:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _running.levels.remove(self)
+        levels = _running.levels
+        del levels[len(levels) - 1 - levels[::-1].index(self)]
         self.close()
 
     def close(self) -> None:

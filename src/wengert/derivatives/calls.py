@@ -139,9 +139,7 @@ def split_aux(result: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
 
 def lowered(aux: Any, strip: Callable[[Any], Any]) -> Any:
     """Return auxiliary results with the values of a finished transform replaced by those one level down."""
-    return containers.map_leaves(
-        lambda x: to_user(strip(x.immutable_value)) if isinstance(x, Array) else strip(x), aux
-    )
+    return containers.map_leaves(lambda x: to_user(strip(x.immutable_value)) if isinstance(x, Array) else strip(x), aux)
 
 
 def matching_values(structure: Any, tree: Any, like: Sequence[Any], what: str) -> list[Any]:

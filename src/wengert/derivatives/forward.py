@@ -35,9 +35,7 @@ def primal_of(value: Any, level: Forward) -> Any:
     return value.primal if isinstance(value, Dual) and value.level is level else value
 
 
-def jvp(
-    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
-) -> Any:
+def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """Compute a function and its directional derivative by forward mode, the Jacobian-vector product.
 
     Parameters

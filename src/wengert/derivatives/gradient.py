@@ -88,9 +88,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     rec = Recording(fun, Inputs(primals, range(len(primals)), "vjp"), {}, has_aux, "vjp")
 
     def vjp_fun(cotangent: Any) -> tuple[Any, ...]:
-        cts = matching_values(
-            rec.outputs.structure, cotangent, rec.values, "the cotangent and the output of vjp"
-        )
+        cts = matching_values(rec.outputs.structure, cotangent, rec.values, "the cotangent and the output of vjp")
         return rec.inputs.rebuild([to_user(c) for c in rec.pull(cts)])
 
     return (rec.result(), vjp_fun, rec.aux) if has_aux else (rec.result(), vjp_fun)
@@ -127,13 +125,9 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     rec = Recording(fun, Inputs(primals, range(len(primals)), "linearize"), {}, has_aux, "linearize")
 
     def jvp_fun(*tangents: Any) -> Any:
-        ts = matching_values(
-            rec.inputs.structure, tangents, rec.inputs.values, "the tangents and primals of linearize"
-        )
+        ts = matching_values(rec.inputs.structure, tangents, rec.inputs.values, "the tangents and primals of linearize")
         dots = rec.push(ts)
-        return rec.outputs.rebuild(
-            [to_user(tangent_or_zeros(d, v)) for d, v in zip(dots, rec.values, strict=True)]
-        )
+        return rec.outputs.rebuild([to_user(tangent_or_zeros(d, v)) for d, v in zip(dots, rec.values, strict=True)])
 
     return (rec.result(), jvp_fun, rec.aux) if has_aux else (rec.result(), jvp_fun)
 

@@ -115,11 +115,7 @@ def _common_size(values: list[Any], axes: list[int | None], axis_size: int | Non
     if axis_size is not None:
         sizes.add(axis_size)
     if len(sizes) != 1:
-        problem = (
-            f"the mapped axes have different lengths {sorted(sizes)}"
-            if sizes
-            else "no argument is mapped over"
-        )
+        problem = f"the mapped axes have different lengths {sorted(sizes)}" if sizes else "no argument is mapped over"
         fail(ContainerMismatchError, f"vmap: {problem}. Check in_axes (or give axis_size).")
     return sizes.pop()
 

@@ -40,10 +40,7 @@ class Forward(Level):
                 tangents.append(None)
         if isinstance(primitive, NonDifferentiable):
             return primitive.bind(*primals, **params)
-        out = primitive.bind(*primals, **params)
-        dot = primitive.push(
-            tangents, primitive.residuals(primals, out, [t is not None for t in tangents], params), params
-        )
+        out, dot = primitive.jvp(primals, tangents, params)
         if primitive.multiple:
             return tuple(self.make(o, d) for o, d in zip(out, dot, strict=True))
         return self.make(out, dot)
@@ -141,9 +138,7 @@ def _inexact(x: Any, what: str) -> Any:
     if x.dtype.kind in "biu":
         x = x.astype(np.float64)
     if x.dtype.kind not in "fc":
-        fail(
-            InputTypeError, f"Dual needs numbers; its {what} has dtype {x.dtype}. Convert it to float first."
-        )
+        fail(InputTypeError, f"Dual needs numbers; its {what} has dtype {x.dtype}. Convert it to float first.")
     return x.copy() if x.ndim else x[()]
 
 

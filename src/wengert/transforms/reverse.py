@@ -18,7 +18,8 @@ written with differentiable operations, so sweeps nest in any transform.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,18 @@ class Tape(Level):
         self.entries: list[Any] = []
         self.snapshots: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
+    @contextlib.contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Let a finished tape record once more, for a checkpoint."""
+        was_active = self.active
+        self.active = True
+        self.__enter__()
+        try:
+            yield
+        finally:
+            self.__exit__()
+            self.active = was_active
+
     def input(self, value: Any) -> Taped:
         """Add an input to the list. Plain arrays are copied, so that later writes to them do no harm."""
         if type(value) is _ndarray:
@@ -85,25 +98,19 @@ class Tape(Level):
             self.leaked(primitive)
         values: list[Any] = []
         parents: list[int] = []
-        nested = constants = False
+        constants = False
         for x in args:
             if type(x) is Taped and x.level is self:
-                v = x.value
-                values.append(v)
+                values.append(x.value)
                 parents.append(x.slot)
-                if isinstance(v, Value):
-                    nested = True
             else:
                 values.append(x)
                 parents.append(-1)
                 if type(x) is _ndarray:
                     constants = True
-                elif isinstance(x, Value):
-                    nested = True
-        out = primitive.bind(*values, **params) if nested else primitive.fun(*values, **params)
         if isinstance(primitive, NonDifferentiable):
-            return out
-        saved = primitive.residuals(values, out, [p >= 0 for p in parents], params)
+            return primitive.bind(*values, **params)
+        out, saved = primitive.run(values, [p >= 0 for p in parents], params)
         if constants:
             saved = self.protect(saved, [v for v, p in zip(values, parents, strict=True) if p < 0])
         if primitive.multiple:
@@ -177,9 +184,7 @@ class Tape(Level):
 
     def protect(self, saved: Any, constants: list[Any]) -> Any:
         """Replace plain arrays of the user among the saved values by snapshots that nobody else can write to."""
-        return tuple(
-            self.snapshot(s) if type(s) is _ndarray and any(s is c for c in constants) else s for s in saved
-        )
+        return tuple(self.snapshot(s) if type(s) is _ndarray and any(s is c for c in constants) else s for s in saved)
 
     def snapshot(self, x: np.ndarray) -> np.ndarray:
         """Return a private copy of `x`; equal contents of the same large array share one copy."""
@@ -262,12 +267,7 @@ class Sweep:
             number, parents, saved, params = entry
             primitive = PRIMITIVES[number]
             if primitive.multiple:
-                count = len(saved[1])
-                cts = cotangents[slot : slot + count]
-                if all(c is None for c in cts):
-                    continue
-                cotangents[slot : slot + count] = [None] * count
-                primitive.pull(self, cts, False, parents, saved, params)
+                primitive.pull_at(self, slot, parents, saved, params)
                 continue
             ct = cotangents[slot]
             if ct is not None:
@@ -280,9 +280,7 @@ def new_tape() -> Tape:
     return Tape()
 
 
-def pull_back(
-    tape: Tape, outputs: Sequence[int], cotangents: Sequence[Any], inputs: Sequence[Taped]
-) -> list[Any]:
+def pull_back(tape: Tape, outputs: Sequence[int], cotangents: Sequence[Any], inputs: Sequence[Taped]) -> list[Any]:
     """Return the cotangents of `inputs` given those of the output slots (slot -1 and cotangent None are skipped)."""
     sweep = Sweep(tape)
     for slot, ct in zip(outputs, cotangents, strict=True):
@@ -302,24 +300,19 @@ def _result(sweep: Sweep, x: Taped) -> Any:
     return ct
 
 
-def push_forward(
-    tape: Tape, inputs: Sequence[Taped], tangents: Sequence[Any], outputs: Sequence[int]
-) -> list[Any]:
+def push_forward(tape: Tape, inputs: Sequence[Taped], tangents: Sequence[Any], outputs: Sequence[int]) -> list[Any]:
     """Return the tangents of the output slots (None for slot -1 and for zero) given those of `inputs`."""
     dots: list[Any] = [None] * len(tape.entries)
     for x, t in zip(inputs, tangents, strict=True):
         dots[x.slot] = t
-    for slot, entry in enumerate(tape.entries):
-        if entry is None:
-            continue
-        number, parents, saved, params = entry
-        incoming = [dots[p] if p >= 0 else None for p in parents]
-        if all(t is None for t in incoming):
-            continue
-        primitive = PRIMITIVES[number]
-        dot = primitive.push(incoming, saved, params)
-        if primitive.multiple:
-            dots[slot : slot + len(dot)] = dot
-        else:
-            dots[slot] = dot
+    push_range(tape, dots, 0, len(tape.entries))
     return [dots[s] if s >= 0 else None for s in outputs]
+
+
+def push_range(tape: Tape, dots: list[Any], first: int, last: int) -> None:
+    """Push tangents forward through the entries of slots `first` to `last` - 1."""
+    for slot in range(first, last):
+        entry = tape.entries[slot]
+        if entry is not None:
+            number, parents, saved, params = entry
+            PRIMITIVES[number].push_at(tape, dots, slot, parents, saved, params)
