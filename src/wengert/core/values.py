@@ -118,7 +118,7 @@ class Value:
 
     __slots__ = ("level",)
     __array_priority__ = 100.0
-    level: Level
+    level: Any  # the Level; subclasses say which kind
 
     @property
     def payload(self) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from wengert.array import Array, wrap
 from wengert.core import containers
+from wengert.core.combinators import _cast
 from wengert.core.values import _DEPTH_STEP, Value, shape_of
 from wengert.errors import ContainerMismatchError, InputTypeError, OutputError, fail
 
@@ -61,8 +62,8 @@ class Inputs:
 
     def __init__(self, args: Sequence[Any], argnums: Argnums, name: str) -> None:
         self.args = args
-        self.single = isinstance(argnums, (int, np.integer))
-        numbers = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
+        self.single = not isinstance(argnums, Sequence)
+        numbers = list(argnums) if isinstance(argnums, Sequence) else [argnums]
         for n in numbers:
             if not -len(args) <= n < len(args):
                 fail(
@@ -158,8 +159,6 @@ def matching_values(structure: Any, tree: Any, like: Sequence[Any], what: str) -
 
 
 def _cast_to(value: Any, primal: Any) -> Any:
-    from wengert.core.combinators import _cast
-
     dtype = getattr(primal, "dtype", None)
     if value.dtype == dtype or dtype is None:
         return value

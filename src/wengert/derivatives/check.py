@@ -143,7 +143,7 @@ class _Comparison:
         try:
             step = 1e-30
             shifted = self.evaluate([x + 1j * step * d for x, d in zip(self.plain, direction, strict=True)])
-        except Exception:  # noqa: BLE001 -- not every function takes complex numbers; then this estimate is missing
+        except Exception:  # not every function takes complex numbers; then this estimate is missing
             return
         yield [np.imag(s) / step for s in shifted]
 

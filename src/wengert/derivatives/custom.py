@@ -78,7 +78,9 @@ class _CustomFunction:
     """A callable that looks like the function it wraps."""
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        functools.update_wrapper(self, fun)
+        self.__wrapped__ = fun
+        self.__name__, self.__doc__ = getattr(fun, "__name__", ""), getattr(fun, "__doc__", None)
+        self.__module__, self.__qualname__ = fun.__module__, getattr(fun, "__qualname__", "")
         self.fun = fun
         self.nondiff_argnums = tuple(nondiff_argnums)
 
@@ -95,7 +97,7 @@ class _CustomFunction:
         fail(UnsupportedOperationError, f"'{self.name}' has no derivative rule yet; give it one with {how}.")
 
 
-class custom_jvp(_CustomFunction):  # noqa: N801
+class custom_jvp(_CustomFunction):
     """Give a function a derivative rule of the forward kind; it serves both modes.
 
     Parameters
@@ -138,6 +140,7 @@ class custom_jvp(_CustomFunction):  # noqa: N801
         return rule
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; under a transform, through its rule."""
         if self.rule is None:
             self._no_rule("@f.defjvp")
         call = self._call(args, kwargs)
@@ -156,7 +159,7 @@ class custom_jvp(_CustomFunction):  # noqa: N801
         return call.apply(Rule(call.name, call.evaluate, jvp=jvp))
 
 
-class custom_vjp(_CustomFunction):  # noqa: N801
+class custom_vjp(_CustomFunction):
     """Give a function a derivative rule of the reverse kind; it serves both modes.
 
     Parameters
@@ -197,6 +200,7 @@ class custom_vjp(_CustomFunction):  # noqa: N801
         self.fwd, self.bwd = fwd, bwd
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; under a transform, through its rule."""
         if self.fwd is None or self.bwd is None:
             self._no_rule("f.defvjp(fwd, bwd)")
         call = self._call(args, kwargs)
@@ -249,7 +253,7 @@ def _position(numeric: Sequence[bool], i: int) -> int:
     return sum(numeric[:i])
 
 
-class custom_rule(custom_jvp):  # noqa: N801
+class custom_rule(custom_jvp):
     """One declaration of a derivative for both modes, checked when it is made.
 
     A `custom_jvp` whose rule is compared, in forward and in reverse mode, with finite differences of the function at

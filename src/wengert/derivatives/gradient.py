@@ -230,8 +230,8 @@ def _scalar_seed(rec: Recording, holomorphic: bool) -> Any:
     if len(rec.values) != 1:
         fail(
             OutputError,
-            f"grad needs a function that returns one scalar, this one returned a container of {len(rec.values)} arrays. "
-            "Use wengert.jacobian for its Jacobian, vjp for a product, or has_aux=True for extra results.",
+            f"grad needs a function that returns one scalar, this one returned a container of {len(rec.values)} "
+            "arrays. Use wengert.jacobian for its Jacobian, vjp for a product, or has_aux=True for extra results.",
         )
     (out,) = rec.values
     if shape_of(out) != ():

@@ -89,7 +89,7 @@ class Variable(Array):
         """Forget the accumulated gradient."""
         self.grad = None
 
-    def _write(self, *_: Any) -> None:
+    def _write(self, value: Any, arrays: Any, spec: Any) -> None:
         self._refuse()
 
     def _replace(self, value: Any) -> None:

@@ -104,8 +104,8 @@ def _leaf_value(x: Any, axis: int | None) -> Any:
     if axis is not None and not -len(shape_of(value)) <= axis < len(shape_of(value)):
         fail(
             ContainerMismatchError,
-            f"vmap was to map over axis {axis} of an argument of shape {shape_of(value)}; use in_axes=None for arguments "
-            "that are the same for all examples.",
+            f"vmap was to map over axis {axis} of an argument of shape {shape_of(value)}; use in_axes=None for "
+            "arguments that are the same for all examples.",
         )
     return value
 

@@ -19,7 +19,6 @@ class Batched(Value):
 
     __slots__ = ("value",)
     value: Any
-    level: Batch
 
     @property
     def payload(self) -> Any:

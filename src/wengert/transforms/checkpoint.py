@@ -55,8 +55,8 @@ class Checkpoint(Primitive):
             fail(
                 ImpureFunctionError,
                 "a function under checkpoint gave another result when it was run again for the derivative. It must not "
-                "depend on anything that changes in between: random numbers, global state, arrays that are overwritten. "
-                "Pass such things as arguments.",
+                "depend on anything that changes in between: random numbers, global state, arrays that are "
+                "overwritten. Pass such things as arguments.",
             )
         return first, again
 

@@ -162,7 +162,7 @@ def batched_rule(rule: Rule, size: int, batched: tuple[bool, ...]) -> Rule:
                 [level.make(v) if b else v for v, b in zip(values, flags, strict=True)] for values, flags in arguments
             ]
             out = function(*lists)
-            collect = lambda vs: [_collected(v, level) for v in vs]  # noqa: E731
+            collect = lambda vs: [_collected(v, level) for v in vs]
             return tuple(collect(part) for part in out) if isinstance(out, tuple) else collect(out)
 
     def backward(residuals: Values, cts: Values) -> list[Any]:

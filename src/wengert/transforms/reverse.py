@@ -43,7 +43,6 @@ class Taped(Value):
     __slots__ = ("slot", "value")
     value: Any
     slot: int
-    level: Tape
 
     @property
     def payload(self) -> Any:
@@ -191,7 +190,7 @@ class Tape(Level):
         if x.nbytes <= _SNAPSHOT_BYTES:
             return x.copy()
         found = self.snapshots.get(id(x))
-        if found is not None and found[0] is x and _same(x, found[1]):
+        if found is not None and found[0] is x and x.shape == found[1].shape and _same(x, found[1]):
             return found[1]
         copy = x.copy()
         self.snapshots[id(x)] = (x, copy)
@@ -207,11 +206,10 @@ class Tape(Level):
 
 
 def _same(x: np.ndarray, y: np.ndarray) -> bool:
-    """Bitwise equality, NaNs included; contiguous pieces keep the temporaries small."""
-    if x.shape != y.shape or x.dtype != y.dtype or x.strides != y.strides:
-        return bool(x.shape == y.shape and x.dtype == y.dtype and np.array_equal(x, y))
-    if x.flags.c_contiguous or x.flags.f_contiguous:
-        return bool(memoryview(x.ravel("K").view(np.uint8)) == memoryview(y.ravel("K").view(np.uint8)))
+    """Equality of contents; bit by bit for real floats, so that NaN equals itself and -0.0 differs from 0.0."""
+    if x.dtype.kind == "f" and x.dtype.itemsize in (2, 4, 8):
+        bits = f"u{x.dtype.itemsize}"
+        return bool(np.array_equal(x.view(bits), y.view(bits)))
     return bool(np.array_equal(x, y))
 
 
