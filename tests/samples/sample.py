@@ -80,8 +80,6 @@ class Sample:
     @property
     def id(self) -> str:
         """Name of the test."""
-        shapes = ",".join(
-            "" if np.ndim(x) == 0 else "x".join(map(str, np.shape(x))) or "0d" for x in self.args
-        )
+        shapes = ",".join("" if np.ndim(x) == 0 else "x".join(map(str, np.shape(x))) or "0d" for x in self.args)
         kinds = "".join(np.asarray(x).dtype.char for x in self.args)
         return f"{self.primitive.name}({shapes}){kinds}" + (f"[{self.note}]" if self.note else "")
