@@ -1,6 +1,6 @@
 """Exact derivatives of NumPy programs, of any order, in forward and reverse mode."""
 
-from wengert import errors, numpy
+from wengert import errors, numpy, optim
 from wengert.array import Array
 from wengert.core.containers import register_container
 from wengert.derivatives.check import check_grads
@@ -35,6 +35,7 @@ __all__ = [
     "jvp",
     "linearize",
     "numpy",
+    "optim",
     "register_container",
     "stop_gradient",
     "value_and_grad",
