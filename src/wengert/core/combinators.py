@@ -118,15 +118,17 @@ class Elementwise(Primitive):
                 c = conjugate(partial(saved)) * ct  # type: ignore[operator]
             if fix is not None:
                 narrowed = narrow(c, fix[k])
-                fresh = fresh or narrowed is not c
+                # Parts of a buffer that others see (its real part, a reshaped view) are not fresh.
+                fresh = fresh if narrowed is c else type(narrowed) is _ndarray and narrowed.base is None
                 c = narrowed
             sweep.add(parent, c, fresh)
 
     def _singular_term(self, partial: Any, saved: Any, t: Any, *, conj_partial: bool) -> Any:
         """partial · t, where an exact zero of `t` wins over a partial that is not finite."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            p = partial(saved)
-            return self._scale(conjugate(p) if conj_partial else p, t)
+        if type(t) is _float64 and t == 0:
+            return t
+        p = partial(saved)
+        return self._scale(conjugate(p) if conj_partial else p, t)
 
     def batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Align the ranks of the examples and apply to the whole batch at once."""
@@ -199,7 +201,11 @@ class Linear(Primitive):
 
     def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
         """Return types of linear arguments and values of the others."""
-        return tuple(x if self.transpose_of(k) is None else type_of(x) for k, x in enumerate(args))
+        # The zero tangent of a Python number is one, too: it does not widen float32.
+        return tuple(
+            x if self.transpose_of(k) is None else 0.0 if type(x) in (int, float) else type_of(x)
+            for k, x in enumerate(args)
+        )
 
     def push(self, tangents: Sequence[Tangent], saved: Any, params: dict[str, Any]) -> Tangent:
         """Apply the map itself to the tangents."""
@@ -225,7 +231,8 @@ class Linear(Primitive):
                 continue
             c = conjugate(transpose(real_ct, *saved, **params))
             c = narrow(c, saved[k])
-            fresh = ("donate" in params and k == 0) or (type(c) is _ndarray and c is not ct and c.base is None)
+            own = k == 0 and owned and "donate" in params  # then `c` may be `ct` itself, and nobody else has it
+            fresh = own if c is ct else type(c) is _ndarray and c.base is None
             sweep.add(parent, c, fresh)
 
 
@@ -338,7 +345,7 @@ class General(Primitive):
         """Apply the jvp formula, zeros filled in."""
         out, out_types, _, *args = saved
         filled = [zeros_of(x) if t is None else t for t, x in zip(tangents, args, strict=True)]
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with derivative_arithmetic():
             dots = self._jvp(filled, out, *args, **params)
         if not self.multiple:
             return widen(dots, out_types)
@@ -351,8 +358,7 @@ class General(Primitive):
         out, out_types, arg_types, *args = saved
         if self.multiple:
             ct = tuple(zeros_of(t) if c is None else c for c, t in zip(ct, out_types, strict=True))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            cts = self._vjp(ct, out, *args, **params)
+        cts = self._vjp(ct, out, *args, **params)
         for parent, c, t in zip(parents, cts, arg_types, strict=True):
             if parent >= 0 and c is not None:
                 sweep.add(parent, narrow(c, t), False)
@@ -438,16 +444,32 @@ def strong_scale(p: Any, t: Any) -> Any:
 
 def _strong_multiply(p: Any, t: Any) -> Any:
     out = p * t
-    if isinstance(t, _ndarray):
-        return np.where(t == 0, out.dtype.type(0), out) if t.ndim else out if t != 0 else out.dtype.type(0)
-    return np.where(t == 0, t, out) if isinstance(out, _ndarray) else t if t == 0 else out
+    if np.count_nonzero(t) == np.size(t):
+        return out
+    return np.where(np.equal(t, 0), out.dtype.type(0), out)[()]
 
 
 def _strong_both(p: Any, t: Any) -> Any:
-    with np.errstate(invalid="ignore", over="ignore"):
+    with derivative_arithmetic():
         out = np.multiply(p, t)
     zero = (np.asarray(t) == 0) | (np.asarray(p) == 0)
     return np.where(zero, out.dtype.type(0), out)[()]
+
+
+def derivative_arithmetic() -> np.errstate:
+    """Partial derivatives may be infinite or NaN where the function is not; that is no reason to warn."""
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")
+
+
+def same_type(out: Any, x: Any) -> bool:
+    """Whether two plain values are both float64 scalars, or real arrays of the same shape and dtype."""
+    kind = type(out)
+    if kind is not type(x):
+        return False
+    return kind is _float64 or (kind is _ndarray and out.dtype is x.dtype in _REAL and out.shape == x.shape)
+
+
+_REAL = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def type_mismatch(out: Any, args: Sequence[Any], traced: Sequence[bool]) -> tuple[ArrayType | None, ...] | None:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wengert.core.values import Value
+from wengert.core.values import Value, dtype_of, shape_of
 
 #: All primitives by number, the number being what the Wengert list stores (an int keeps its entries out of the
 #: garbage collector's sight, which is what keeps the cost per operation constant on long lists).
@@ -120,14 +120,19 @@ class Primitive:
 
     def loop_over_batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Apply the operation to one example after the other."""
-        # Declared in a module that imports this one; the fallback is the only user.
         stack: Callable[..., Any] = PRIMITIVE_BY_NAME["stack"]
-        outs = [
-            self.bind(*(x[i] if b else x for x, b in zip(args, batched, strict=True)), **params) for i in range(size)
-        ]
+
+        def example(i: int) -> list[Any]:
+            return [x[i] if b else x for x, b in zip(args, batched, strict=True)]
+
+        if size == 0:  # one made-up example tells the shapes
+            zeros = [np.zeros(shape_of(x)[1:], dtype_of(x)) if b else x for x, b in zip(args, batched, strict=True)]
+            outs = [self.bind(*zeros, **params)]
+        else:
+            outs = [self.bind(*example(i), **params) for i in range(size)]
         if self.multiple:
-            return tuple(stack(*column) for column in zip(*outs, strict=True))
-        return stack(*outs)
+            return tuple(stack(*column)[:size] for column in zip(*outs, strict=True))
+        return stack(*outs)[:size] if size == 0 else stack(*outs)
 
 
 class _ByName:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from wengert.core.primitive import Primitive
 from wengert.core.values import Level, Value, dtype_of, shape_of
 
@@ -23,7 +25,7 @@ class Batched(Value):
     @property
     def payload(self) -> Any:
         """The first example (for its shape and layout)."""
-        return self.value[0]
+        return self.value[0] if shape_of(self.value)[0] else np.zeros(self.shape, self.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:

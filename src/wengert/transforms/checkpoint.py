@@ -110,7 +110,7 @@ def checkpointed(level: Tape, run: Replay) -> list[Any]:
     if len(level.entries) > start and any(s >= start for s in slots):
         level.entries[start:] = [None] * (len(level.entries) - start)
         values = [level.value_of(o) for o in outs]
-        level.entries.append((checkpoint_entry.number, (), (start, slots, values, run), {}))
+        level.entries.append((checkpoint_entry.number, (), (start, slots, values, run), None))
     return outs
 
 

@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import NonDifferentiable, broadcast_to
+from wengert.core.combinators import (
+    NonDifferentiable,
+    broadcast_to,
+    derivative_arithmetic,
+    same_type,
+    type_mismatch,
+)
 from wengert.core.primitive import Primitive, is_inexact
 from wengert.core.values import Level, Value, current_level, shape_of
 from wengert.errors import InputTypeError, LeakedValueError, fail
@@ -44,6 +50,37 @@ class Forward(Level):
         if primitive.multiple:
             return tuple(self.make(o, d) for o, d in zip(out, dot, strict=True))
         return self.make(out, dot)
+
+    def process_unary(self, primitive: Any, x: Any) -> Any:
+        """`process` for the commonest case, at half the cost."""
+        if not self.active:
+            self.leaked(primitive)
+        v = x.primal
+        out = primitive.bind(v) if isinstance(v, Value) else primitive.fun(v)
+        fix = None if same_type(out, v) else type_mismatch(out, (v,), (True,))
+        return self.dual(primitive, out, (x.tangent,), (fix, out, v))
+
+    def process_binary(self, primitive: Any, x: Any, y: Any) -> Any:
+        """`process` for the second commonest case."""
+        if not self.active:
+            self.leaked(primitive)
+        v, t = (x.primal, x.tangent) if type(x) is Dual and x.level is self else (x, None)
+        w, u = (y.primal, y.tangent) if type(y) is Dual and y.level is self else (y, None)
+        out = primitive.bind(v, w) if isinstance(v, Value) or isinstance(w, Value) else primitive.fun(v, w)
+        if (t is None or same_type(out, v)) and (u is None or same_type(out, w)):
+            fix = None
+        else:
+            fix = type_mismatch(out, (v, w), (t is not None, u is not None))
+        return self.dual(primitive, out, (t, u), (fix, out, v, w))
+
+    def dual(self, primitive: Any, out: Any, tangents: Any, saved: Any) -> Any:
+        """Return the dual number of an elementwise operation's output."""
+        if primitive.singular:
+            with derivative_arithmetic():
+                tangent = primitive.push(tangents, saved, {})
+        else:
+            tangent = primitive.push(tangents, saved, {})
+        return out if tangent is None else _new_dual(out, tangent, self)
 
     def make(self, primal: Any, tangent: Any) -> Any:
         """Return the dual of this level, or the bare primal if the tangent is None or the dtype is not inexact."""

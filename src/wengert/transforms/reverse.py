@@ -2,15 +2,16 @@
 
 A `Tape` is a flat list with one entry per operation in execution order, so its reverse is a topological order::
 
-    slot   entry (primitive number, parents' slots, saved values, parameters)
-    0      None                                     an input
-    1      None                                     an input
-    2      (multiply, (0, 1), (…, x₀, x₁), {})      v₂ = x₀ · x₁
-    3      (sin,      (2,),   (…, v₂),     {})      v₃ = sin v₂
+    slot   entry (primitive number, parents' slots, saved values, parameters as items or None)
+    0      None                                       an input
+    1      None                                       an input
+    2      (multiply, (0, 1), (…, x₀, x₁), None)      v₂ = x₀ · x₁
+    3      (sin,      (2,),   (…, v₂),     None)      v₃ = sin v₂
 
 An operation with several outputs has its entry in its first slot and None in the slots of the others. Entries hold
-numbers, arrays and tuples only: no closures and nothing that the garbage collector would have to visit. Partial
-derivatives are evaluated in the sweep, by the `pull` of each primitive.
+numbers, arrays and tuples of such only: no closures, no dicts and nothing else that the garbage collector would have to
+visit again and again, so the cost per operation does not grow with the length of the list. Partial derivatives are
+evaluated in the sweep, by the `pull` of each primitive.
 
 `Sweep` walks the list backwards with cotangents (adjoints); `push_forward` walks it forwards with tangents. Both are
 written with differentiable operations, so sweeps nest in any transform.
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import NonDifferentiable, type_mismatch
+from wengert.core.combinators import NonDifferentiable, derivative_arithmetic, same_type, type_mismatch
 from wengert.core.primitive import PRIMITIVES, Primitive, is_inexact
 from wengert.core.values import ArrayType, Level, Value, zeros_of
 
@@ -121,7 +122,7 @@ class Tape(Level):
         taped.level = self
         entries = self.entries
         taped.slot = len(entries)
-        entries.append((primitive.number, tuple(parents), saved, params))
+        entries.append((primitive.number, tuple(parents), saved, tuple(params.items()) or None))
         return taped
 
     def process_unary(self, primitive: Any, x: Taped) -> Any:
@@ -130,13 +131,13 @@ class Tape(Level):
             self.leaked(primitive)
         v = x.value
         out = primitive.bind(v) if isinstance(v, Value) else primitive.fun(v)
-        fix = None if type(out) is _float64 is type(v) else type_mismatch(out, (v,), (True,))
+        fix = None if type(out) is _float64 is type(v) or same_type(out, v) else type_mismatch(out, (v,), _ONE)
         taped = _allocate(Taped)
         taped.value = out
         taped.level = self
         entries = self.entries
         taped.slot = len(entries)
-        entries.append((primitive.number, (x.slot,), primitive.savers[_ONE](fix, out, v), _NO_PARAMS))
+        entries.append((primitive.number, (x.slot,), primitive.savers[_ONE](fix, out, v), None))
         return taped
 
     def process_binary(self, primitive: Any, x: Any, y: Any) -> Any:
@@ -152,7 +153,10 @@ class Tape(Level):
         else:
             v, w, parents, traced = x, y.value, (-1, y.slot), _SECOND
         out = primitive.bind(v, w) if isinstance(v, Value) or isinstance(w, Value) else primitive.fun(v, w)
-        fix = None if type(out) is _float64 is type(v) is type(w) else type_mismatch(out, (v, w), traced)
+        if (traced is _SECOND or same_type(out, v)) and (traced is _FIRST or same_type(out, w)):
+            fix = None
+        else:
+            fix = type_mismatch(out, (v, w), traced)
         saved = primitive.savers[traced](fix, out, v, w)
         if traced is _FIRST and type(w) is _ndarray:
             saved = self.protect(saved, [w])
@@ -163,7 +167,7 @@ class Tape(Level):
         taped.level = self
         entries = self.entries
         taped.slot = len(entries)
-        entries.append((primitive.number, parents, saved, _NO_PARAMS))
+        entries.append((primitive.number, parents, saved, None))
         return taped
 
     def record_multiple(
@@ -178,7 +182,7 @@ class Tape(Level):
         first = len(self.entries)
         taped = [self.new(out) for out in outs]
         if taped:
-            self.entries[first] = (primitive.number, tuple(parents), saved, params)
+            self.entries[first] = (primitive.number, tuple(parents), saved, tuple(params.items()) or None)
         return tuple(t if is_inexact(t.value) else t.value for t in taped)
 
     def protect(self, saved: Any, constants: list[Any]) -> Any:
@@ -262,8 +266,9 @@ class Sweep:
             entry = entries[slot]
             if entry is None:
                 continue
-            number, parents, saved, params = entry
+            number, parents, saved, items = entry
             primitive = PRIMITIVES[number]
+            params = _NO_PARAMS if items is None else dict(items)
             if primitive.multiple:
                 primitive.pull_at(self, slot, parents, saved, params)
                 continue
@@ -284,7 +289,8 @@ def pull_back(tape: Tape, outputs: Sequence[int], cotangents: Sequence[Any], inp
     for slot, ct in zip(outputs, cotangents, strict=True):
         if slot >= 0 and ct is not None:
             sweep.add(slot, ct, False)
-    sweep.run(0, len(tape.entries))
+    with derivative_arithmetic():
+        sweep.run(0, len(tape.entries))
     return [_result(sweep, x) for x in inputs]
 
 
@@ -303,7 +309,8 @@ def push_forward(tape: Tape, inputs: Sequence[Taped], tangents: Sequence[Any], o
     dots: list[Any] = [None] * len(tape.entries)
     for x, t in zip(inputs, tangents, strict=True):
         dots[x.slot] = t
-    push_range(tape, dots, 0, len(tape.entries))
+    with derivative_arithmetic():
+        push_range(tape, dots, 0, len(tape.entries))
     return [dots[s] if s >= 0 else None for s in outputs]
 
 
@@ -312,5 +319,5 @@ def push_range(tape: Tape, dots: list[Any], first: int, last: int) -> None:
     for slot in range(first, last):
         entry = tape.entries[slot]
         if entry is not None:
-            number, parents, saved, params = entry
-            PRIMITIVES[number].push_at(tape, dots, slot, parents, saved, params)
+            number, parents, saved, items = entry
+            PRIMITIVES[number].push_at(tape, dots, slot, parents, saved, dict(items or ()))
