@@ -22,7 +22,7 @@ def _c(*shape: int) -> np.ndarray:
 
 
 def _einsum(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
-    return np.einsum(subscripts, *operands)
+    return np.einsum(subscripts, *operands, optimize=optimize)
 
 
 _SHAPES = [

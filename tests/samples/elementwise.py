@@ -95,7 +95,7 @@ _KINKS = [
     _special(e.arccosh, [[1.0]], [[_inf]]),
     _special(e.arctanh, [[1.0, -1.0]], [[_inf, _inf]]),
     _special(e.reciprocal, [[0.0]], [[-_inf]]),
-    _special(e.sinc, [[0.0, 1e-160, 1.0]], [[0.0, 0.0, -1.0]]),
+    _special(e.sinc, [[0.0, 1e-160, 1.0]], [[0.0, -(np.pi**2) / 3 * 1e-160, -1.0]]),
     _special(e.arctan, [[_inf, -_inf, 1e200]], [[0.0, 0.0, 0.0]]),
     _special(e.tanh, [[_inf, -_inf, 1e200]], [[0.0, 0.0, 0.0]]),
     _special(e.exp, [[-_inf, -1e4]], [[0.0, 0.0]]),
@@ -120,11 +120,11 @@ _KINKS = [
     _special(e.logaddexp2, [[3000.0, -3000.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]),
     _special(e.remainder, [[6.0, -6.0], [4.0, 4.0]], [[1.0, 1.0], [-1.0, 2.0]]),
     _special(e.fmod, [[6.0, -6.0], [4.0, 4.0]], [[1.0, 1.0], [-1.0, 1.0]]),
-    _special(core.strong_multiply, [[0.0, 2.0, 0.0], [_inf, 0.0, 3.0]], [[0.0, 0.0, 3.0], [0.0, 2.0, 0.0]]),
+    _special(core.strong_multiply, [[0.0, 2.0, 0.0], [_inf, 0.0, 3.0]], [[_inf, 0.0, 3.0], [0.0, 2.0, 0.0]]),
 ]
 
 _X = np.array([[0.5, 1.7, 2.3], [3.1, 0.8, 1.2]])
-_Y = np.array([[1.5, 0.6, 2.9], [1.1, 2.2, 0.4]])
+_Y = np.array([[1.5, 0.6, 2.9], [1.1, 2.2, 0.45]])
 
 # primitive: whether it is holomorphic
 _BINARY: dict[Any, bool] = {
@@ -166,6 +166,7 @@ def _binary(primitive: Any, analytic: bool) -> list[Sample]:
         Sample(primitive, (_X.astype(f32), _Y), note="mixed"),
         Sample(primitive, (_X, np.array([1, 2, 3])), wrt=(0,), note="with integers"),
         Sample(primitive, (2.0, _Y), wrt=(1,), note="with a number"),
+        Sample(primitive, (2.0, _Y.astype(f32)), wrt=(1,), note="with a number"),
         Sample(primitive, (_X.astype(f32), 2.0), wrt=(0,), note="with a number"),
     ]
     if analytic:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.rules.indexing import ARRAY, index, index_add, index_update, make_key
+from wengert.rules.indexing import ARRAY, index, index_add, index_update, last_writers, make_key
 
 from .sample import Sample
 
@@ -72,7 +72,8 @@ def _write(x: Any, spec: tuple[Any, ...], arrays: tuple[Any, ...], note: str) ->
     if selected.ndim > 1:
         values["broadcast"] = values[""][-1:] if selected.shape[0] else values[""]
         values["lower rank"] = np.cos(np.arange(selected.shape[-1])).astype(x.dtype)
-    values["extra axis"] = values[""][None]
+    if selected.ndim:
+        values["extra axis"] = values[""][None]
     params = {"spec": spec, "donate": False}
     samples = []
     for kind, v in values.items():
@@ -109,5 +110,10 @@ SAMPLES: list[Sample] = [
         note="float64 into float32",
         numpy_function=_written,
         rtol=1e-4,
+    ),
+    *(
+        Sample(last_writers, arrays, {"shape": x.shape, "spec": spec}, note=note)
+        for x, spec, arrays, note in _KEYS
+        if arrays
     ),
 ]

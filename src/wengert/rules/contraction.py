@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.combinators import Multilinear, broadcast_to, reshape
-from wengert.core.values import ArrayType, shape_of
+from wengert.core.values import ArrayType, dtype_of, shape_of
 from wengert.rules.indexing import ARRAY, index_add
 from wengert.rules.structural import transpose
 
@@ -95,9 +95,7 @@ def _einsum_transpose(ct: Any, *operands: Any, k: int, subscripts: str, optimize
     letters = "".join(dict.fromkeys(own))
     # Axes of the operand that nothing else mentions were summed: every element gets the same cotangent.
     known = [c for c in letters if c in output or any(c in s for s in terms)]
-    out = einsum(
-        ct, *others, subscripts=",".join([output, *terms]) + "->" + "".join(known), optimize=optimize
-    )
+    out = einsum(ct, *others, subscripts=",".join([output, *terms]) + "->" + "".join(known), optimize=optimize)
     sizes = dict(zip(own, shape, strict=True))
     if len(known) < len(letters):
         out = reshape(out, shape=tuple(sizes[c] if c in known else 1 for c in letters))
@@ -107,7 +105,7 @@ def _einsum_transpose(ct: Any, *operands: Any, k: int, subscripts: str, optimize
         grids = np.indices([sizes[c] for c in letters], sparse=True)
         place = {c: g for c, g in zip(letters, grids, strict=True)}
         out = index_add(
-            np.zeros(shape), out, *(place[c] for c in own), spec=(ARRAY,) * len(own), donate=False
+            np.zeros(shape, dtype_of(out)), out, *(place[c] for c in own), spec=(ARRAY,) * len(own), donate=False
         )
     return out
 

@@ -10,23 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, align
+from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, _cast, align, conj
+from wengert.core.primitive import Primitive
+from wengert.core.values import dtype_of
 
-LOG2, LOG10 = np.log(2.0), np.log(10.0)
+LOG2, LOG10 = float(np.log(2.0)), float(np.log(10.0))  # Python floats keep float32 what it is
 
 # Arithmetic. On NumPy scalars the operators are several times faster than the ufuncs of the same meaning.
 add = Elementwise(operator.add, 1, 1, name="add")
 subtract = Elementwise(operator.sub, 1, -1, name="subtract")
 multiply = Elementwise(operator.mul, lambda y: y, lambda x: x, name="multiply")
-divide = Elementwise(
-    operator.truediv, lambda y: _inverse(y), lambda out, y: -out / y, singular=True, name="divide"
-)
+divide = Elementwise(operator.truediv, lambda y: _inverse(y), lambda out, y: -out / y, singular=True, name="divide")
 negative = Elementwise(operator.neg, -1, name="negative")
 positive = Elementwise(np.positive, 1)
 reciprocal = Elementwise(np.reciprocal, lambda out: -out * out, singular=True)
 square = Elementwise(np.square, lambda x: 2 * x)
 power = Elementwise(
-    np.power, lambda x, y: _power_partial_base(x, y), lambda out, x: _log_or_zero(x) * out, singular=True
+    np.power, lambda x, y: _power_partial_base(x, y), lambda out, x: _log_or_zero(x, out) * out, singular=True
 )
 sqrt = Elementwise(np.sqrt, lambda out: 0.5 / out, singular=True)
 cbrt = Elementwise(np.cbrt, lambda out: 1 / (3 * square(out)), singular=True)
@@ -42,9 +42,7 @@ log2 = Elementwise(np.log2, lambda x: reciprocal(x) / LOG2, singular=True)
 log10 = Elementwise(np.log10, lambda x: reciprocal(x) / LOG10, singular=True)
 log1p = Elementwise(np.log1p, lambda x: reciprocal(1 + x), singular=True)
 logaddexp = Elementwise(np.logaddexp, lambda x, y: _sigmoid(x - y), lambda x, y: _sigmoid(y - x))
-logaddexp2 = Elementwise(
-    np.logaddexp2, lambda x, y: _sigmoid((x - y) * LOG2), lambda x, y: _sigmoid((y - x) * LOG2)
-)
+logaddexp2 = Elementwise(np.logaddexp2, lambda x, y: _sigmoid((x - y) * LOG2), lambda x, y: _sigmoid((y - x) * LOG2))
 
 # Trigonometric and hyperbolic functions
 sin = Elementwise(np.sin, lambda x: cos(x))
@@ -68,14 +66,12 @@ hypot = Elementwise(np.hypot, lambda out, x: _over_norm(x, out), lambda out, y: 
 sinc = Elementwise(np.sinc, lambda x: _sinc_partial(x))
 
 # Kinks: |x|' = 0 at 0, ties of maximum and minimum are shared equally.
-absolute = Elementwise(np.absolute, lambda x: sign(x))
-maximum = Elementwise(np.maximum, lambda x, y: _share(x, y), lambda x, y: _share(y, x))
-minimum = Elementwise(np.minimum, lambda x, y: _share(y, x), lambda x, y: _share(x, y))
-fmax = Elementwise(np.fmax, lambda x, y: _share_ignoring_nan(x, y), lambda x, y: _share_ignoring_nan(y, x))
-fmin = Elementwise(
-    np.fmin, lambda x, y: _share_ignoring_nan(-x, -y), lambda x, y: _share_ignoring_nan(-y, -x)
-)
-copysign = Elementwise(np.copysign, lambda x, y: sign(x) * copysign(1.0, y), None)
+absolute = Elementwise(np.absolute, lambda x: _absolute_partial(x))
+maximum = Elementwise(np.maximum, lambda x, y: _share(x, y, greater), lambda x, y: _share(y, x, greater))
+minimum = Elementwise(np.minimum, lambda x, y: _share(x, y, less), lambda x, y: _share(y, x, less))
+fmax = Elementwise(np.fmax, lambda x, y: _share_of_number(x, y, greater), lambda x, y: _share_of_number(y, x, greater))
+fmin = Elementwise(np.fmin, lambda x, y: _share_of_number(x, y, less), lambda x, y: _share_of_number(y, x, less))
+copysign = Elementwise(np.copysign, lambda out, x: sign(out) * sign(x), None)
 
 # Selection: linear in what is selected, strong zeros included.
 where = Linear(
@@ -136,9 +132,10 @@ def _power_partial_base(x: Any, y: Any) -> Any:
     return where(zero, 0.0, y * power(x, where(zero, 1.0, y - 1)))
 
 
-def _log_or_zero(x: Any) -> Any:
+def _log_or_zero(x: Any, out: Any) -> Any:
     """Derivative of 0^y in y is 0 for y > 0; this extends it to y = 0."""
-    return log(where(equal(x, 0), 1.0, x))
+    positive_base = where(equal(x, 0), 1.0, x)
+    return _cast(log(positive_base), dtype_of(out))
 
 
 def _sigmoid(x: Any) -> Any:
@@ -146,7 +143,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _squared_norm(x: Any, y: Any) -> Any:
-    return square(x) + square(y)
+    return x * x + y * y  # not square, which would turn a Python number into a float64
 
 
 def _over_norm(x: Any, norm: Any) -> Any:
@@ -164,11 +161,20 @@ def _sinc_partial(x: Any) -> Any:
     return where(near, series, np.pi * (cos(u) - sin(u) / u) / u)
 
 
-def _share(x: Any, y: Any) -> Any:
-    """1 where x > y, 1/2 where they are equal, 0 where x < y, NaN with NaN."""
-    return where(equal(x, y), 0.5, 1.0 * greater(x, y))
+def _absolute_partial(x: Any) -> Any:
+    """sign x; for complex numbers the conjugate of x/|x|, so that d|x| = Re(conj(x/|x|)·dx)."""
+    return conj(_over_norm(x, absolute(x))) if dtype_of(x).kind == "c" else sign(x)
 
 
-def _share_ignoring_nan(x: Any, y: Any) -> Any:
-    """Like `_share`, a NaN losing against a number."""
-    return where(isnan(y), 1.0, _share(x, y))
+def _share(x: Any, y: Any, wins: Primitive) -> Any:
+    """1 where x wins, 1/2 where both are equal, 0 where y wins, NaN where one is NaN; in the dtype of x."""
+    winner, loser, tie = wins(x, y), wins(y, x), equal(x, y)
+    weight = where(winner, 1.0, where(tie, 0.5, where(loser, 0.0, np.nan)))
+    return _cast(weight, dtype_of(x))
+
+
+def _share_of_number(x: Any, y: Any, wins: Primitive) -> Any:
+    """Like `_share`, but NaN loses against a number; two NaNs share."""
+    x_lost, y_lost = isnan(x), isnan(y)
+    weight = where(y_lost, where(x_lost, 0.5, 1.0), where(x_lost, 0.0, _share(x, y, wins)))
+    return _cast(weight, dtype_of(x))

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Linear, broadcast_to, reshape
-from wengert.core.values import shape_of, zeros_of
+from wengert.core.combinators import Linear, NonDifferentiable, broadcast_to, reshape
+from wengert.core.values import Value, shape_of, zeros_of
 from wengert.rules.elementwise import where
 from wengert.rules.structural import move_axis, transpose
 
@@ -67,9 +67,7 @@ def _index_update(x: Any, v: Any, *arrays: Any, spec: tuple[Any, ...], donate: b
     return out
 
 
-def _add_into(
-    buffer: Any, ct: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool, copy: bool = False
-) -> Any:
+def _add_into(buffer: Any, ct: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool, copy: bool = False) -> Any:
     return index_add(buffer, ct, *arrays, spec=spec, donate=donate)
 
 
@@ -77,7 +75,9 @@ def _update_transpose_v(ct: Any, x: Any, v: Any, *arrays: Any, spec: tuple[Any, 
     taken = index(ct, *arrays, spec=spec, copy=True)  # a copy, for the buffer of ct is overwritten next
     if not arrays:
         return taken
-    winners = last_writers(x.shape, arrays, spec)
+    if any(isinstance(a, Value) for a in arrays):
+        return where(last_writers(*arrays, shape=x.shape, spec=spec), taken, 0.0)
+    winners = _last_writers(x.shape, arrays, spec)
     return taken if winners is None else where(winners, taken, 0.0)
 
 
@@ -118,7 +118,10 @@ def _batch_write(write: str, size: int, args: Sequence[Any], batched: Sequence[b
         return primitive.loop_over_batch(size, [x, v, *arrays], [True, *batched[1:]], looped)
     if batched[1]:
         selected = np.broadcast_to(False, shape_of(x)[1:])[make_key(spec, arrays)].ndim
-        v = reshape(v, shape=(size,) + (1,) * (selected - len(shape_of(v)) + 1) + shape_of(v)[1:])
+        example = shape_of(v)[1:]
+        if len(example) > selected and set(example[: len(example) - selected]) <= {1}:
+            example = example[len(example) - selected :]  # assignment ignores extra leading axes of length 1
+        v = reshape(v, shape=(size,) + (1,) * (selected - len(example)) + example)
     return primitive(x, v, *arrays, **{**params, "spec": (slice(None), *spec)})
 
 
@@ -137,9 +140,7 @@ def layout(spec: tuple[Any, ...], ndim: int) -> tuple[int, bool]:
     return (before if adjacent else 0), adjacent
 
 
-def last_writers(
-    shape: tuple[int, ...], arrays: Sequence[np.ndarray], spec: tuple[Any, ...]
-) -> np.ndarray | None:
+def _last_writers(shape: tuple[int, ...], arrays: Sequence[np.ndarray], spec: tuple[Any, ...]) -> np.ndarray | None:
     """Mask of the selected elements whose write is not overwritten by a later duplicate; None without duplicates."""
     consumed = sum(s is not None and s is not Ellipsis for s in spec)
     sizes, axis = [], 0
@@ -163,6 +164,19 @@ def last_writers(
     return winners.reshape(index_arrays[0].shape + (1,) * (selected - before - rank))
 
 
+def _writer_mask(*arrays: Any, shape: tuple[int, ...], spec: tuple[Any, ...]) -> Any:
+    winners = _last_writers(shape, arrays, spec)
+    return np.broadcast_to(
+        True if winners is None else winners, np.broadcast_to(False, shape)[make_key(spec, arrays)].shape
+    )
+
+
+# The mask as a primitive, for index arrays that differ between the examples of a batch.
+last_writers = NonDifferentiable(
+    _writer_mask,
+    name="last_writers",
+    batch=lambda size, args, batched, **params: last_writers.loop_over_batch(size, args, batched, params),
+)
 index = Linear(
     _index,
     lambda ct, x, *arrays, spec, copy=False: index_add(zeros_of(x), ct, *arrays, spec=spec, donate=True),
@@ -174,7 +188,7 @@ index = Linear(
 index_add = Linear(
     _index_add,
     lambda ct, x, v, *arrays, spec, donate: ct,
-    lambda ct, x, v, *arrays, spec, donate: index(ct, *arrays, spec=spec),
+    lambda ct, x, v, *arrays, spec, donate: index(ct, *arrays, spec=spec, copy=True),  # x gets the buffer
     None,
     name="index_add",
     batch=functools.partial(_batch_write, "add"),

@@ -29,9 +29,7 @@ def _concatenate_batch(size: int, args: Sequence[Any], batched: Sequence[bool], 
     return concatenate(*(_as_batch(size, x, b) for x, b in zip(args, batched, strict=True)), axis=axis + 1)
 
 
-concatenate = Linear(
-    _concatenate, _concatenate_transpose, name="concatenate", batch=_concatenate_batch, variadic=True
-)
+concatenate = Linear(_concatenate, _concatenate_transpose, name="concatenate", batch=_concatenate_batch, variadic=True)
 
 
 def _stack(*xs: Any, axis: int = 0) -> Any:

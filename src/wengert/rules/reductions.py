@@ -119,9 +119,7 @@ def _others(x: Any, axis: tuple[int, ...]) -> Any:
     shape = shape_of(x)
     kept = tuple(i for i in range(len(shape)) if i not in axis)
     order = (*kept, *axis)
-    flat = reshape(
-        transpose(x, axes=order), shape=(*(shape[i] for i in kept), int(np.prod([shape[i] for i in axis])))
-    )
+    flat = reshape(transpose(x, axes=order), shape=(*(shape[i] for i in kept), int(np.prod([shape[i] for i in axis]))))
     last = len(kept)
     reverse = slice_axis(flat, last, None, None, -1)
     products = product_before(flat, last) * slice_axis(product_before(reverse, last), last, None, None, -1)
@@ -166,9 +164,7 @@ def _cumprod_jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: int) -> Any
 def _cumprod_vjp(ct: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
     n = shape_of(x)[axis]
     x = conjugate(x)
-    following = concatenate(
-        slice_axis(x, axis, min(n, 1), None), _ones_like_slice(x, axis, min(n, 1)), axis=axis
-    )
+    following = concatenate(slice_axis(x, axis, min(n, 1), None), _ones_like_slice(x, axis, min(n, 1)), axis=axis)
     flip = (None, None, -1)
     later = affine_scan(slice_axis(following, axis, *flip), slice_axis(ct, axis, *flip), axis)
     return (product_before(x, axis) * slice_axis(later, axis, *flip),)
@@ -186,12 +182,8 @@ cumprod = General(
 
 # Functions whose result is an index or a truth value -------------------------------------------------------------------------
 
-argmax = NonDifferentiable(
-    lambda x, *, axis: np.argmax(x, axis=axis), name="argmax", batch=_shift_axis(lambda: argmax)
-)
-argmin = NonDifferentiable(
-    lambda x, *, axis: np.argmin(x, axis=axis), name="argmin", batch=_shift_axis(lambda: argmin)
-)
+argmax = NonDifferentiable(lambda x, *, axis: np.argmax(x, axis=axis), name="argmax", batch=_shift_axis(lambda: argmax))
+argmin = NonDifferentiable(lambda x, *, axis: np.argmin(x, axis=axis), name="argmin", batch=_shift_axis(lambda: argmin))
 argsort = NonDifferentiable(
     lambda x, *, axis, kind=None: np.argsort(x, axis=axis, kind=kind),
     name="argsort",
