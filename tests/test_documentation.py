@@ -1,6 +1,6 @@
 """The Python code in the README and in docs/ runs, and prints what the page says it prints."""
 
-from doctest import NORMALIZE_WHITESPACE
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-SYBIL = Sybil([PythonCodeBlockParser(doctest_optionflags=NORMALIZE_WHITESPACE), SkipParser()])
+SYBIL = Sybil([PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE), SkipParser()])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
