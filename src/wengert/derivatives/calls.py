@@ -33,9 +33,16 @@ def to_value(x: Any) -> Any:
 
 def to_user(value: Any) -> Any:
     """Turn a value into what the user sees: an Array if it is traced; hand-made duals and plain values as they are."""
-    if isinstance(value, Value) and value.level.depth % _DEPTH_STEP == 0:
-        return wrap(value)
+    if isinstance(value, Value):
+        return wrap(value) if value.level.depth % _DEPTH_STEP == 0 else value
+    if type(value) is np.ndarray and not value.flags.writeable:
+        return value.copy()  # a broadcast result, for example
     return value
+
+
+def private(value: Any) -> Any:
+    """Return a value that later writes to the user's arrays do not change."""
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def differentiable_value(x: Any, what: str) -> Any:
@@ -79,7 +86,7 @@ class Inputs:
             value = to_value(leaf)
             if value is None or value.dtype.kind not in "fc":
                 value = differentiable_value(leaf, f"the argument {self.path(chosen, i)} of {name}")
-            self.values.append(value)
+            self.values.append(private(value))
 
     def path(self, chosen: Any, i: int) -> str:
         """Name leaf `i` for an error message."""
@@ -140,7 +147,11 @@ def split_aux(result: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
 
 def lowered(aux: Any, strip: Callable[[Any], Any]) -> Any:
     """Return auxiliary results with the values of a finished transform replaced by those one level down."""
-    return containers.map_leaves(lambda x: to_user(strip(x.immutable_value)) if isinstance(x, Array) else strip(x), aux)
+
+    def lower(x: Any) -> Any:
+        return to_user(private(strip(x.immutable_value))) if isinstance(x, Array) else private(strip(x))
+
+    return containers.map_leaves(lower, aux)
 
 
 def matching_values(structure: Any, tree: Any, like: Sequence[Any], what: str) -> list[Any]:
@@ -154,7 +165,7 @@ def matching_values(structure: Any, tree: Any, like: Sequence[Any], what: str) -
                 ContainerMismatchError,
                 f"{what} must have equal shapes; expected {shape_of(primal)}, got {got}.",
             )
-        values.append(_cast_to(value, primal))
+        values.append(private(_cast_to(value, primal)))
     return values
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import Value, shape_of
-from wengert.derivatives.calls import Argnums, Inputs, Outputs, lowered, matching_values, split_aux, to_user
+from wengert.derivatives.calls import Argnums, Inputs, Outputs, lowered, matching_values, private, split_aux, to_user
 from wengert.errors import OutputError, fail
 from wengert.transforms.reverse import Tape, Taped, new_tape, pull_back, push_forward
 
@@ -30,9 +30,9 @@ class Recording:
         self.slots = [tape.slot_of(v) for v in self.outputs.values]
         self.values = [tape.value_of(v) for v in self.outputs.values]
 
-    def result(self) -> Any:
-        """The function's result, in its container."""
-        return self.outputs.rebuild([to_user(v) for v in self.values])
+    def result(self, *, private_copy: bool = False) -> Any:
+        """The function's result, in its container; copied, if the list is to be used once more after this."""
+        return self.outputs.rebuild([to_user(private(v) if private_copy else v) for v in self.values])
 
     def pull(self, cotangents: list[Any]) -> list[Any]:
         """Cotangents of the inputs from those of the outputs."""
@@ -91,7 +91,8 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         cts = matching_values(rec.outputs.structure, cotangent, rec.values, "the cotangent and the output of vjp")
         return rec.inputs.rebuild([to_user(c) for c in rec.pull(cts)])
 
-    return (rec.result(), vjp_fun, rec.aux) if has_aux else (rec.result(), vjp_fun)
+    out = rec.result(private_copy=True)
+    return (out, vjp_fun, rec.aux) if has_aux else (out, vjp_fun)
 
 
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -129,7 +130,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         dots = rec.push(ts)
         return rec.outputs.rebuild([to_user(tangent_or_zeros(d, v)) for d, v in zip(dots, rec.values, strict=True)])
 
-    return (rec.result(), jvp_fun, rec.aux) if has_aux else (rec.result(), jvp_fun)
+    out = rec.result(private_copy=True)
+    return (out, jvp_fun, rec.aux) if has_aux else (out, jvp_fun)
 
 
 def tangent_or_zeros(tangent: Any, primal: Any) -> Any:

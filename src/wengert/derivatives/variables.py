@@ -14,7 +14,7 @@ import numpy as np
 
 from wengert.array import Array
 from wengert.core.values import Value, shape_of
-from wengert.derivatives.calls import differentiable_value, to_user, to_value
+from wengert.derivatives.calls import differentiable_value, private, to_user, to_value
 from wengert.errors import ContainerMismatchError, OutputError, UnsupportedOperationError, fail
 from wengert.transforms.reverse import Tape, Taped, pull_back
 
@@ -67,7 +67,7 @@ class Variable(Array):
         recorder = _recorder()
         leaf = recorder.leaves.get(self)
         if leaf is None:
-            leaf = recorder.leaves[self] = recorder.input(self._value)
+            leaf = recorder.leaves[self] = recorder.input(private(self._value))
         return leaf
 
     @property

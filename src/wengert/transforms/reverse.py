@@ -78,13 +78,7 @@ class Tape(Level):
             self.active = was_active
 
     def input(self, value: Any) -> Taped:
-        """Add an input to the list. Plain arrays are copied, so that later writes to them do no harm."""
-        if type(value) is _ndarray:
-            value = value.copy()
-        return self.new(value)
-
-    def new(self, value: Any) -> Taped:
-        """Wrap `value` as the output of the next slot, which stays empty for now."""
+        """Add an input to the list: a slot without an entry. Nobody else may write to `value` afterwards."""
         taped = _allocate(Taped)
         taped.value = value
         taped.slot = len(self.entries)
@@ -180,7 +174,7 @@ class Tape(Level):
     ) -> tuple[Any, ...]:
         """Record an operation with several outputs: one slot each, the entry in the first."""
         first = len(self.entries)
-        taped = [self.new(out) for out in outs]
+        taped = [self.input(out) for out in outs]
         if taped:
             self.entries[first] = (primitive.number, tuple(parents), saved, tuple(params.items()) or None)
         return tuple(t if is_inexact(t.value) else t.value for t in taped)
