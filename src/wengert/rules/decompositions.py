@@ -1,0 +1,174 @@
+"""Decompositions of matrices: eigenvalues of Hermitian matrices, singular values, QR.
+
+Notation as in Giles (2008), see `rules.linalg`. Eigenvectors are defined up to a phase (a sign, if real): derivatives
+hold for the choice in which they turn as little as possible, which is the derivative of what NumPy returns if that is
+real, and the right one for everything that does not depend on the phases. Where eigenvalues or singular values
+coincide, vectors have no derivative: it comes out as infinity or NaN, unless it is multiplied by an exact zero, as in
+a function of the values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.combinators import real, strong_scale
+from wengert.core.values import dtype_of, shape_of
+from wengert.rules.contraction import matmul
+from wengert.rules.elementwise import equal, reciprocal, where
+from wengert.rules.joining import concatenate
+from wengert.rules.linalg import (
+    Stacked,
+    adjoint,
+    as_column,
+    as_row,
+    columns,
+    diagonal,
+    hermitian,
+    hermitian_transpose,
+    lower,
+    rows,
+    solve_triangular,
+    upper,
+)
+
+
+def _real(x: Any) -> Any:
+    return real(x) if dtype_of(x).kind == "c" else x
+
+
+def _inverse_gaps(values: Any) -> Any:
+    """1 / (vⱼ - vᵢ) in row i and column j, zero on the diagonal."""
+    eye = np.eye(shape_of(values)[-1], dtype=bool)
+    return where(eye, 0.0, reciprocal(where(eye, 1.0, as_row(values) - as_column(values))))
+
+
+# Eigenvalues of Hermitian matrices -----------------------------------------------------------------------------------
+
+
+def _eigh_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
+    w, v = out
+    turned = matmul(adjoint(v), matmul(hermitian(tangents[0]), v))
+    return _real(diagonal(turned)), matmul(v, strong_scale(_inverse_gaps(w), turned))
+
+
+def _eigh_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
+    (w, v), (cw, cv) = out, ct
+    # Only the skew part of vᴴ·cv turns eigenvectors against each other.
+    turning = matmul(adjoint(v), cv)
+    inner = strong_scale(_inverse_gaps(w), 0.5 * (turning - adjoint(turning)))
+    return (hermitian_transpose(matmul(matmul(v, inner) + v * as_row(cw), adjoint(v))),)
+
+
+#: Eigenvalues and eigenvectors of the Hermitian matrix in the lower triangle of the argument.
+eigh = Stacked(lambda a: tuple(np.linalg.eigh(a)), jvp=_eigh_jvp, vjp=_eigh_vjp, multiple=True, keep="out", name="eigh")
+
+
+# Singular values -----------------------------------------------------------------------------------------------------
+
+
+def _svd_weights(s: Any) -> tuple[Any, Any]:
+    """Return 1 / (sⱼ - sᵢ), zero on the diagonal, and 1 / (sⱼ + sᵢ)."""
+    return _inverse_gaps(s), reciprocal(as_row(s) + as_column(s))
+
+
+def _svd_jvp(tangents: Sequence[Any], out: Any, a: Any, *, full: bool) -> tuple[Any, Any, Any]:
+    (da,), (u_all, s, vh_all) = tangents, out
+    m, k, n = shape_of(u_all)[-2], shape_of(s)[-1], shape_of(vh_all)[-1]
+    u, vh = columns(u_all, None, k), rows(vh_all, None, k)
+    v, uh = adjoint(vh), adjoint(u)
+    dav, dahu = matmul(da, v), matmul(adjoint(da), u)
+    dp = matmul(uh, dav)
+    gaps, sums = _svd_weights(s)
+    even = strong_scale(gaps, 0.5 * (dp + adjoint(dp)))
+    odd = strong_scale(sums, 0.5 * (dp - adjoint(dp)))
+    du, dv = matmul(u, even + odd), matmul(v, even - odd)
+    scale = as_row(reciprocal(s))
+    if m > k:
+        du = du + strong_scale(scale, dav - matmul(u, dp))
+    if n > k:
+        dv = dv + strong_scale(scale, dahu - matmul(v, adjoint(dp)))
+    ds = where(equal(s, 0), 0.0, _real(diagonal(dp)))
+    if full and m > k:
+        rest = columns(u_all, k, None)
+        du = _beside(du, -matmul(u, matmul(adjoint(du), rest)))
+    if full and n > k:
+        rest = adjoint(rows(vh_all, k, None))
+        dv = _beside(dv, -matmul(v, matmul(adjoint(dv), rest)))
+    return du, ds, adjoint(dv)
+
+
+def _svd_vjp(ct: Any, out: Any, a: Any, *, full: bool) -> tuple[Any]:
+    (cu, cs, cvh), (u_all, s, vh_all) = ct, out
+    m, k, n = shape_of(u_all)[-2], shape_of(s)[-1], shape_of(vh_all)[-1]
+    u, vh = columns(u_all, None, k), rows(vh_all, None, k)
+    v, uh, cv = adjoint(vh), adjoint(u), adjoint(cvh)
+    if full and m > k:
+        cu = _fold_complement(cu, u, columns(u_all, k, None), k)
+    if full and n > k:
+        cv = _fold_complement(cv, v, adjoint(rows(vh_all, k, None)), k)
+    qu, qv = matmul(uh, cu), matmul(vh, cv)
+    gaps, sums = _svd_weights(s)
+    inner = strong_scale(gaps, _skew(qu + qv)) + strong_scale(sums, _skew(qu - qv))
+    cs = where(equal(s, 0), 0.0, cs)
+    left = matmul(u, inner) + u * as_row(cs)
+    scale = reciprocal(s)
+    if m > k:
+        left = left + strong_scale(as_row(scale), cu - matmul(u, qu))
+    ca = matmul(left, vh)
+    if n > k:
+        ca = ca + matmul(u, strong_scale(as_column(scale), adjoint(cv - matmul(v, qv))))
+    return (ca,)
+
+
+def _skew(x: Any) -> Any:
+    return 0.5 * (x - adjoint(x))
+
+
+def _beside(x: Any, y: Any) -> Any:
+    return concatenate(x, y, axis=len(shape_of(x)) - 1)
+
+
+def _fold_complement(c: Any, u: Any, rest: Any, k: int) -> Any:
+    """Cotangent of u, given that of [u, rest] where d(rest) = -u·duᴴ·rest keeps the columns orthonormal."""
+    return columns(c, None, k) - matmul(rest, matmul(adjoint(columns(c, k, None)), u))
+
+
+#: u, s, vᴴ. Singular values have derivative 0 where they are 0, as |x| has.
+svd = Stacked(
+    lambda a, *, full: tuple(np.linalg.svd(a, full_matrices=full)),
+    jvp=_svd_jvp,
+    vjp=_svd_vjp,
+    multiple=True,
+    keep="out",
+    name="svd",
+)
+
+
+# QR ------------------------------------------------------------------------------------------------------------------
+
+
+def _right_divide(x: Any, r: Any) -> Any:
+    """x r⁻¹ for an upper triangular r."""
+    return adjoint(solve_triangular(adjoint(r), adjoint(x), lower=True))
+
+
+def _qr_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
+    q, r = out
+    scaled = _right_divide(tangents[0], r)
+    c = matmul(adjoint(q), scaled)
+    growth = upper(c, 0.5) + adjoint(lower(c, 0.5))  # dr·r⁻¹; the rest of c turns q
+    return scaled - matmul(q, growth), matmul(growth, r)
+
+
+def _qr_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
+    (q, r), (cq, cr) = out, ct
+    half = upper(matmul(cr, adjoint(r)) - matmul(adjoint(q), cq), 0.5)
+    c = cq + matmul(q, half + adjoint(half))
+    return (adjoint(solve_triangular(r, adjoint(c), lower=False)),)
+
+
+#: Reduced QR decomposition of matrices with at least as many rows as columns.
+qr = Stacked(lambda a: tuple(np.linalg.qr(a)), jvp=_qr_jvp, vjp=_qr_vjp, multiple=True, keep="out", name="qr")
