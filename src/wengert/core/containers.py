@@ -16,6 +16,7 @@ from wengert.errors import ContainerMismatchError, fail
 
 _NAMESPACE = "wengert"
 _dataclasses: set[type] = set()
+_known_leaves: set[type] = set()  # leaf types that have been looked at and are no dataclasses
 
 
 def register_container(
@@ -77,7 +78,11 @@ def _register_dataclass(cls: type) -> None:
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """Return the leaves of a container and its structure."""
     leaves, structure = optree.tree_flatten(tree, namespace=_NAMESPACE)
-    found = {type(x) for x in leaves if dataclasses.is_dataclass(x) and not isinstance(x, type)} - _dataclasses
+    types = {type(x) for x in leaves} - _known_leaves
+    if not types:
+        return leaves, structure
+    found = {t for t in types if dataclasses.is_dataclass(t)} - _dataclasses
+    _known_leaves.update(types - found)
     if not found:
         return leaves, structure
     for cls in found:
