@@ -24,6 +24,7 @@ import numpy as np
 
 from wengert.core import combinators
 from wengert.core.primitive import Primitive
+from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
 from wengert.rules import operators
@@ -395,6 +396,8 @@ class Array:
             return f"Array({value!r})"
         kinds = []
         while isinstance(value, Value):
+            if isinstance(value, Staged):
+                return f"Array({value!r})"
             kinds.append(value.level.kind)
             value = value.value if isinstance(value, Batched) else value.payload
         return f"Array({np.array2string(np.asarray(value), separator=', ')}, {' in '.join(kinds)})"
@@ -444,6 +447,13 @@ def _branching_value(x: Array, what: str) -> Any:
     """Return the concrete value that bool() and int() may use: they are piecewise constant, so nothing is lost."""
     value = x.immutable_value
     while isinstance(value, Value):
+        if isinstance(value, Staged):
+            fail(
+                ConcretizationError,
+                f"a staged value (an argument of a function under jit or program, or something computed from one) was "
+                f"used as {what}, but it has no number yet. Write np.where(condition, a, b) for a choice between values, "
+                "and make an argument that decides on branches or sizes static.",
+            )
         if isinstance(value, Batched):
             fail(
                 ConcretizationError,
@@ -842,3 +852,11 @@ def _attach_operators() -> None:
 
 
 _attach_operators()
+
+
+def _conversion(name: str) -> Callable[[Any], Any]:
+    return lambda self: getattr(wrap(self), name)()
+
+
+for _name in ("__bool__", "__int__", "__index__", "__float__", "__complex__"):
+    setattr(Value, _name, _conversion(_name))

@@ -134,6 +134,12 @@ class Elementwise(Primitive):
         """Align the ranks of the examples and apply to the whole batch at once."""
         return self.bind(*align(args, batched), **params)
 
+    def output_type(self, args: Sequence[Any], params: dict[str, Any]) -> ArrayType:
+        """Broadcast the shapes; the dtype is found on single elements."""
+        shape = np.broadcast_shapes(*(a.shape for a in args if isinstance(a, ArrayType)))
+        single = [ArrayType((1,), a.dtype) if isinstance(a, ArrayType) else a for a in args]
+        return ArrayType(shape, super().output_type(single, params).dtype)
+
 
 class Unary(Elementwise):
     """An elementwise function of one argument."""

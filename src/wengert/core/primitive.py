@@ -9,6 +9,7 @@ methods of `Primitive`:
 ``push(tangents, …)``          forward mode: one step of the pushforward
 ``pull(sweep, ct, …)``         reverse mode: one step of the pullback
 ``batch(size, args, …)``       vmap
+``output_type(args, …)``       staging: shape and dtype of the result
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wengert.core.values import Value, dtype_of, shape_of
+from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
 
 #: All primitives by number, the number being what the Wengert list stores (an int keeps its entries out of the
 #: garbage collector's sight, which is what keeps the cost per operation constant on long lists).
 PRIMITIVES: list[Primitive] = []
+
+_BELOW_ALL = float("-inf")
 
 #: A cotangent, tangent or partial derivative that is zero everywhere is None: it costs nothing.
 Tangent = Any
@@ -50,6 +53,7 @@ class Primitive:
         self.__doc__ = f"The primitive `{self.name}`: {(fun.__doc__ or '').strip().splitlines()[0:1]}"
         self._batch = batch
         self.number = len(PRIMITIVES)
+        self._types: dict[Any, Any] = {}
         PRIMITIVES.append(self)
 
     def __repr__(self) -> str:
@@ -57,7 +61,7 @@ class Primitive:
 
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the operation, dispatching to the deepest level among `args`."""
-        level, depth = None, -1
+        level, depth = None, _BELOW_ALL
         for x in args:
             if isinstance(x, Value) and x.level.depth > depth:
                 level = x.level
@@ -91,6 +95,22 @@ class Primitive:
     ) -> None:
         """Add the cotangents of the arguments to `sweep`; `owned` says that `ct` may be overwritten."""
         raise NotImplementedError
+
+    def output_type(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Type of the output (a tuple of types if there are several) for `ArrayType`s and Python numbers as arguments.
+
+        Found by evaluating the operation on made-up numbers, so that it always agrees with NumPy, and remembered.
+        """
+        key = (tuple((type(a), a) for a in args), repr(params))
+        known = self._types.get(key)
+        if known is None:
+            with np.errstate(all="ignore"):
+                try:
+                    out = self.fun(*map(_dummy, args), **params)
+                except np.linalg.LinAlgError:  # ones make a singular matrix
+                    out = self.fun(*map(_dummy_matrix, args), **params)
+            known = self._types[key] = tuple(map(type_of, out)) if self.multiple else type_of(out)
+        return known
 
     def pull_at(self, sweep: Any, slot: int, parents: Sequence[int], saved: Any, params: dict[str, Any]) -> None:
         """`pull` for a primitive with several outputs, whose types are ``saved[1]``."""
@@ -133,6 +153,21 @@ class Primitive:
         if self.multiple:
             return tuple(stack(*column)[:size] for column in zip(*outs, strict=True))
         return stack(*outs)[:size] if size == 0 else stack(*outs)
+
+
+def _dummy(arg: Any) -> Any:
+    """Ones (index zero) of a type, without memory of their own."""
+    if not isinstance(arg, ArrayType):
+        return arg
+    value = arg.dtype.type(0 if arg.dtype.kind in "iub" else 1)
+    return np.broadcast_to(value, arg.shape) if arg.shape else value
+
+
+def _dummy_matrix(arg: Any) -> Any:
+    """Unit matrices of a type."""
+    if not isinstance(arg, ArrayType) or len(arg.shape) < 2:
+        return _dummy(arg)
+    return np.broadcast_to(np.eye(*arg.shape[-2:], dtype=arg.dtype), arg.shape)
 
 
 class _ByName:

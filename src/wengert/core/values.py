@@ -1,7 +1,8 @@
 """The immutable values that transforms compute with, and the levels that order transforms.
 
 A *level* is one running transform: one `jvp`, one `grad`, one `vmap`. Levels are numbered by a counter that
-only grows, so a transform that starts inside another one has the larger depth, in every thread. A *value*
+only grows, so a transform that starts inside another one has the larger depth, in every thread. (The lists of variables
+count downwards from zero: they are outside of every transform.) A *value*
 belongs to one level and holds values of lower levels (or plain NumPy ones). An operation on several values is
 handled by the deepest level among them (`Primitive.bind`), which treats the values of all other levels as
 constants: this is what makes perturbation confusion impossible.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from wengert.errors import LeakedValueError, fail
+from wengert.errors import ConcretizationError, LeakedValueError, fail
 
 if TYPE_CHECKING:
     from wengert.core.primitive import Primitive
@@ -32,7 +33,7 @@ class ArrayType(NamedTuple):
 
 _depths = itertools.count(1)
 # Depths of transforms are multiples of this, which leaves room for hand-made Duals nested between two of them.
-_DEPTH_STEP = 1 << 16
+DEPTH_STEP = 1 << 16
 
 
 class _Running(threading.local):
@@ -52,7 +53,7 @@ class Level:
     kind: ClassVar[str] = "transform"
 
     def __init__(self, depth: int | None = None) -> None:
-        self.depth = next(_depths) * _DEPTH_STEP if depth is None else depth
+        self.depth = next(_depths) * DEPTH_STEP if depth is None else depth
         self.active = True
         self.inner: list[Level] = []  # levels of hand-made Duals, which end when this level ends
 
@@ -89,7 +90,7 @@ class Level:
             LeakedValueError,
             f"'{primitive.name}' was applied to a value of a {self.kind} transform that has already ended. "
             "A traced value must not be kept in a global, an attribute or a closure beyond the differentiated "
-            "function; return it (has_aux=True for extra results), or store wengert.stop_gradient(x).primal.",
+            "function; return it (has_aux=True for extra results), or store wengert.stop_gradient(x).",
         )
 
 
@@ -144,6 +145,19 @@ class Value:
     def size(self) -> int:
         """Number of elements."""
         return int(np.prod(self.shape))
+
+    def __copy__(self) -> Value:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Value:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        fail(
+            ConcretizationError,
+            "a traced value was to be pickled (or sent to another process), which would lose its derivative. Send "
+            "plain numbers, for example wengert.stop_gradient(x) or the parts .primal and .tangent of a Dual.",
+        )
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

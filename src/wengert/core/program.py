@@ -1,0 +1,234 @@
+"""`Program`: a computation recorded as typed, straight-line operations; what the compiler works on.
+
+A program is a list of operations in single-assignment form: each applies one primitive to variables and literals and
+defines new variables. It can be printed, checked, compared, and evaluated by the interpreter here, which applies the
+primitives one after the other and so works under every transform.
+
+Start reading with `Program.evaluate`. Programs are made by `wengert.core.staging`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.primitive import Primitive
+from wengert.core.values import ArrayType, type_of
+from wengert.errors import InputTypeError, fail
+
+
+class Variable:
+    """A value of a program, defined once. Compared by identity."""
+
+    __slots__ = ("number", "type")
+
+    def __init__(self, number: int, type_: ArrayType) -> None:
+        self.number = number
+        self.type = type_
+
+    def __repr__(self) -> str:
+        return name_of(self.number)
+
+
+class Literal(NamedTuple):
+    """A number that is part of an operation. A Python number keeps NumPy's weak promotion."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        return repr(self.value) if isinstance(self.value, (bool, int, float, complex)) else str(self.value)
+
+
+Atom = Variable | Literal
+
+
+class Operation(NamedTuple):
+    """One application of a primitive."""
+
+    primitive: Primitive
+    inputs: tuple[Atom, ...]
+    params: dict[str, Any]
+    outputs: tuple[Variable, ...]
+    location: tuple[str, int, str] | None = None
+
+
+class Program:
+    """A recorded computation.
+
+    Attributes
+    ----------
+    name : str
+        Name of the function it was recorded from.
+    inputs : tuple of Variable
+        The arguments.
+    constants : tuple of (Variable, value)
+        Arrays that the computation took from its surroundings.
+    operations : tuple of Operation
+        In an order in which everything is defined before it is used.
+    outputs : tuple of Variable or Literal
+        The results.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Variable],
+        constants: Sequence[tuple[Variable, Any]],
+        operations: Sequence[Operation],
+        outputs: Sequence[Atom],
+    ) -> None:
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.constants = tuple(constants)
+        self.operations = tuple(operations)
+        self.outputs = tuple(outputs)
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        parameters = ", ".join(f"{v}: {show_type(v.type)}" for v in self.inputs)
+        lines = [f"program {self.name}({parameters}):"]
+        lines += [f"    {v}: {show_type(v.type)} = constant" for v, _ in self.constants]
+        texts = [f"    {show_operation(op)}" for op in self.operations]
+        width = min(max((len(t) for t in texts), default=0), 88)
+        for text, op in zip(texts, self.operations, strict=True):
+            place = "" if op.location is None else f"  # {op.location[0].rpartition('/')[2]}:{op.location[1]}"
+            lines.append(text.ljust(width) + place if place else text)
+        lines.append(f"    return {', '.join(map(repr, self.outputs))}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def check(self) -> None:
+        """Raise `AssertionError` if a variable is used before it is defined, defined twice, or has a wrong type."""
+        defined: set[Variable] = set()
+
+        def define(v: Variable) -> None:
+            assert v not in defined, f"{v} is defined twice"
+            defined.add(v)
+
+        for v in self.inputs:
+            define(v)
+        for v, value in self.constants:
+            define(v)
+            assert type_of(value) == v.type, f"constant {v} has type {type_of(value)}, not {v.type}"
+        for op in self.operations:
+            for atom in op.inputs:
+                assert isinstance(atom, Literal) or atom in defined, f"{atom} is used before it is defined"
+            types = output_types(op.primitive, [a.value if isinstance(a, Literal) else a.type for a in op.inputs], op.params)
+            for v, t in zip(op.outputs, types, strict=True):
+                define(v)
+                assert v.type == t, f"{v} has type {v.type}, but {op.primitive.name} gives {t}"
+        for atom in self.outputs:
+            assert isinstance(atom, Literal) or atom in defined, f"result {atom} is not defined"
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Digest of everything that determines the results: equal for equal programs, whatever their names."""
+        numbers: dict[Variable, int] = {}
+
+        def text(atom: Atom) -> str:
+            if isinstance(atom, Literal):
+                return f"{type(atom.value).__name__}:{atom.value!r}"
+            return str(numbers.setdefault(atom, len(numbers)))
+
+        digest = hashlib.sha256()
+        for v in self.inputs:
+            digest.update(f"in {text(v)} {show_type(v.type)}\n".encode())
+        for v, value in self.constants:
+            digest.update(f"constant {text(v)} {show_type(v.type)}\n".encode())
+            digest.update(np.ascontiguousarray(value).tobytes() if not hasattr(value, "level") else str(id(value)).encode())
+        for op in self.operations:
+            params = sorted(op.params.items())
+            digest.update(
+                f"{[text(v) for v in op.outputs]} = {op.primitive.name} {[text(a) for a in op.inputs]} {params!r}\n".encode()
+            )
+        digest.update(f"return {[text(a) for a in self.outputs]}".encode())
+        return digest.hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.key == other.key
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    def evaluate(self, *args: Any) -> tuple[Any, ...]:
+        """Apply the operations to values of any kind (plain, or of some transform), one after the other."""
+        if len(args) != len(self.inputs):
+            fail(InputTypeError, f"program {self.name} takes {len(self.inputs)} arguments, got {len(args)}.")
+        values: dict[Variable, Any] = dict(zip(self.inputs, args, strict=True))
+        values.update(self.constants)
+        last_use = self.last_uses
+
+        def read(atom: Atom) -> Any:
+            return atom.value if isinstance(atom, Literal) else values[atom]
+
+        for number, op in enumerate(self.operations):
+            out = op.primitive.bind(*map(read, op.inputs), **op.params)
+            for v, value in zip(op.outputs, out if op.primitive.multiple else (out,), strict=True):
+                values[v] = value
+            for v in last_use.get(number, ()):
+                del values[v]
+        return tuple(read(atom) for atom in self.outputs)
+
+    @functools.cached_property
+    def last_uses(self) -> dict[int, list[Variable]]:
+        """For each operation, the variables that nothing reads after it."""
+        last: dict[Variable, int] = {}
+        for number, op in enumerate(self.operations):
+            for atom in (*op.inputs, *op.outputs):
+                if isinstance(atom, Variable):
+                    last[atom] = number
+        for atom in self.outputs:
+            if isinstance(atom, Variable):
+                last.pop(atom, None)
+        result: dict[int, list[Variable]] = {}
+        for v, number in last.items():
+            result.setdefault(number, []).append(v)
+        return result
+
+
+def output_types(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[ArrayType]:
+    """Types of the outputs of a primitive; `args` are `ArrayType`s and Python numbers."""
+    out = primitive.output_type(args, params)
+    return list(out) if primitive.multiple else [out]
+
+
+# Text ----------------------------------------------------------------------------------------------------------------
+
+
+def name_of(number: int) -> str:
+    """a, b, …, z, aa, ab, …"""
+    name = ""
+    number += 1
+    while number:
+        number, letter = divmod(number - 1, 26)
+        name = chr(ord("a") + letter) + name
+    return name
+
+
+def show_type(t: ArrayType) -> str:
+    """float64[3,4]"""
+    return f"{t.dtype}[{','.join(map(str, t.shape))}]"
+
+
+def show_operation(op: Operation) -> str:
+    """c: float64[3] = multiply a b"""
+    outs = ", ".join(f"{v}: {show_type(v.type)}" for v in op.outputs)
+    params = "".join(f" {k}={_show_param(v)}" for k, v in op.params.items() if v is not None and v is not False)
+    return f"{outs} = {op.primitive.name}{''.join(f' {a!r}' for a in op.inputs)}{params}"
+
+
+def _show_param(value: Any) -> str:
+    if isinstance(value, slice):
+        parts = ["" if p is None else str(p) for p in (value.start, value.stop, value.step)]
+        return ":".join(parts[:2] if value.step is None else parts)
+    if isinstance(value, tuple):
+        return "(" + ",".join(_show_param(v) for v in value) + ")"
+    return "…" if value is Ellipsis else str(value)
