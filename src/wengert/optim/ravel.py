@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from wengert import numpy as wnp
 from wengert.core.containers import flatten, unflatten
 from wengert.core.values import dtype_of, shape_of
 from wengert.derivatives.calls import to_value
@@ -69,4 +68,4 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
 
     if not leaves:
         return np.zeros(0), unravel
-    return wnp.concatenate([wnp.ravel(x) for x in leaves]), unravel
+    return np.concatenate([np.ravel(x) for x in leaves]), unravel
