@@ -151,6 +151,12 @@ SAMPLES = [
     # The phases of complex vectors are NumPy's to choose: test_linalg has functions that do not depend on them.
     Sample(d.eigh, (_spread(3, 3, entries=_c),), nan=False, smooth=False, note="complex"),
     *(
+        Sample(d.eig, (a,), nan=False)
+        for a in [_tall(3, 3), _tall(2, 3, 3), _tall(1, 1), np.zeros((0, 0)), _single(_tall(2, 2))]
+    ),
+    Sample(d.eig, (_c(3, 3),), nan=False, smooth=False, note="complex"),
+    Sample(d.eig, (np.array([[1.0, 2.0], [-2.0, 1.0]]),), nan=False, smooth=False, note="complex pair"),
+    *(
         Sample(d.svd, (a,), {"full": full}, nan=False)
         for a in [_tall(3, 3), _tall(2, 3, 3), _tall(1, 1), _single(_tall(2, 2))]
         for full in (True, False)

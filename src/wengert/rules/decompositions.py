@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import real, strong_scale
+from wengert.core.combinators import conjugate, real, reduce_sum, strong_scale
 from wengert.core.values import dtype_of, shape_of
 from wengert.rules.contraction import matmul
 from wengert.rules.elementwise import equal, reciprocal, where
@@ -30,6 +30,7 @@ from wengert.rules.linalg import (
     hermitian_transpose,
     lower,
     rows,
+    solve,
     solve_triangular,
     upper,
 )
@@ -64,6 +65,32 @@ def _eigh_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
 
 #: Eigenvalues and eigenvectors of the Hermitian matrix in the lower triangle of the argument.
 eigh = Stacked(lambda a: tuple(np.linalg.eigh(a)), jvp=_eigh_jvp, vjp=_eigh_vjp, multiple=True, keep="out", name="eigh")
+
+
+# Eigenvalues of any square matrix ------------------------------------------------------------------------------------
+
+
+def _without_own(x: Any, v: Any) -> Any:
+    """Take out of each column of x what is parallel to that column of the unit vectors v."""
+    return x - v * as_row(reduce_sum(conjugate(v) * x, axis=(len(shape_of(x)) - 2,)))
+
+
+def _eig_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
+    w, v = out
+    turned = solve(v, matmul(tangents[0], v))
+    return diagonal(turned), _without_own(matmul(v, strong_scale(_inverse_gaps(w), turned)), v)
+
+
+def _eig_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
+    (w, v), (cw, cv) = out, ct
+    vh = adjoint(v)
+    inner = strong_scale(conjugate(_inverse_gaps(w)), matmul(vh, _without_own(cv, v)))
+    eye = np.eye(shape_of(w)[-1], dtype=bool)
+    return (solve(vh, matmul(inner + where(eye, as_row(cw), 0.0), vh)),)
+
+
+#: Eigenvalues and unit eigenvectors of a square matrix; real if all of them are real, as in NumPy.
+eig = Stacked(lambda a: tuple(np.linalg.eig(a)), jvp=_eig_jvp, vjp=_eig_vjp, multiple=True, keep="out", name="eig")
 
 
 # Singular values -----------------------------------------------------------------------------------------------------

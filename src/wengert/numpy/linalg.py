@@ -1,0 +1,500 @@
+"""NumPy's `linalg`, differentiable.
+
+Matrices are the last two axes, leading axes are stacks. All of it is ordinary code over the primitives of
+`rules.linalg` and `rules.decompositions`, whose docstrings state the conventions where matrices are singular, values
+coincide, or a function reads one triangle only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.values import dtype_of, shape_of
+from wengert.errors import UnsupportedOperationError, fail
+from wengert.numpy import contraction, indexing, shaping
+from wengert.numpy.dispatch import as_array, call, concrete, implements, no_value, normalise_axes
+from wengert.numpy.reductions import max as max_
+from wengert.numpy.reductions import min as min_
+from wengert.numpy.reductions import sum as sum_
+from wengert.numpy.shaping import astype, moveaxis, reshape, swapaxes
+from wengert.numpy.ufuncs import absolute, conjugate, isnan, matmul, where
+from wengert.rules import decompositions as d
+from wengert.rules import linalg as r
+
+LinAlgError = np.linalg.LinAlgError
+
+
+class EighResult(NamedTuple):
+    """What `eigh` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EigResult(NamedTuple):
+    """What `eig` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class SVDResult(NamedTuple):
+    """What `svd` returns."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+class QRResult(NamedTuple):
+    """What `qr` returns."""
+
+    Q: Any
+    R: Any
+
+
+class SlogdetResult(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def _inexact(x: Any) -> Any:
+    x = as_array(x)
+    return x if dtype_of(x).kind in "fc" else astype(x, np.float64)
+
+
+def _matrix(a: Any) -> Any:
+    """Return an array of floating-point matrices, or raise NumPy's error."""
+    a = _inexact(a)
+    if len(shape_of(a)) < 2:
+        raise LinAlgError(f"{len(shape_of(a))}-dimensional array given. Array must be at least two-dimensional")
+    return a
+
+
+def _square(a: Any) -> Any:
+    a = _matrix(a)
+    if shape_of(a)[-1] != shape_of(a)[-2]:
+        raise LinAlgError("Last 2 dimensions of the array must be square")
+    return a
+
+
+def _adjoint(a: Any) -> Any:
+    return conjugate(swapaxes(a, -1, -2))
+
+
+# Norms ---------------------------------------------------------------------------------------------------------------
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    """All orders. The derivative at the origin is 0; where a maximum is attained several times it is shared."""
+    x = _inexact(x)
+    shape = shape_of(x)
+    if axis is None:
+        axes = tuple(range(len(shape)))
+        if ord is None:
+            return _kept(_euclidean(x, axes), shape, axes, keepdims)
+    else:
+        axes = normalise_axes(axis, len(shape))
+    if len(axes) == 1:
+        out = _vector_norm(x, 2 if ord is None else ord, axes)
+    elif len(axes) == 2:
+        out = _matrix_norm(moveaxis(x, axes, (-2, -1)), "fro" if ord is None else ord)
+    else:
+        raise ValueError("Improper number of dimensions to norm.")
+    return _kept(out, shape, axes, keepdims)
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
+    """Over any number of axes, as one vector."""
+    x = _inexact(x)
+    axes = normalise_axes(axis, len(shape_of(x)))
+    return _kept(_vector_norm(x, ord, axes), shape_of(x), axes, keepdims)
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
+    """Over the last two axes."""
+    return norm(_matrix(x), ord=ord, axis=(-2, -1), keepdims=keepdims)
+
+
+def _kept(out: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
+
+
+def _euclidean(x: Any, axes: tuple[int, ...]) -> Any:
+    return call(r.euclidean_norm, x, axis=axes)
+
+
+def _extremum(extremum: Callable[..., Any], x: Any, axis: Any) -> Any:
+    """The maximum of nothing is 0 here; the minimum of nothing is NumPy's error."""
+    empty = extremum is max_ and 0 in [shape_of(x)[i] for i in normalise_axes(axis, len(shape_of(x)))]
+    return sum_(x, axis=axis) if empty else extremum(x, axis=axis)
+
+
+def _vector_norm(x: Any, order: Any, axes: tuple[int, ...]) -> Any:
+    if isinstance(order, str):
+        raise ValueError(f"Invalid norm order '{order}' for vectors")
+    if order == 2:
+        return _euclidean(x, axes)
+    if order == 0:
+        return sum_(astype(x != 0, r.real_dtype(x)), axis=axes)
+    size = absolute(x)
+    if order == math.inf:
+        return _extremum(max_, size, axes)
+    if order == -math.inf:
+        return _extremum(min_, size, axes)
+    if order == 1:
+        return sum_(size, axis=axes)
+    order = float(order)
+    total = sum_(size**order, axis=axes)
+    if order < 0:
+        return total ** (1 / order)
+    zero = total == 0
+    return where(zero, 0.0, where(zero, 1.0, total) ** (1 / order))
+
+
+def _matrix_norm(x: Any, order: Any) -> Any:
+    last = len(shape_of(x)) - 1
+    if order in ("fro", "f"):
+        return _euclidean(x, (last - 1, last))
+    if order == "nuc":
+        return sum_(svdvals(x), axis=-1)
+    if isinstance(order, str) or abs(order) not in (1, 2, math.inf):
+        raise ValueError("Invalid norm order for matrices.")
+    extremum = max_ if order > 0 else min_
+    if abs(order) == 2:
+        return _extremum(extremum, svdvals(x), -1)
+    return _extremum(extremum, sum_(absolute(x), axis=-2 if abs(order) == 1 else -1), -1)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number: infinite for singular matrices, without a derivative there."""
+    x = _matrix(x)
+    if p in (None, 2, -2):
+        s = svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    inverse = call(r.inverse, _square(x), check=False)
+    out = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
+    return where(isnan(out) & ~isnan(sum_(absolute(x), axis=(-2, -1))), np.inf, out)
+
+
+# Determinant, inverse, linear systems ---------------------------------------------------------------------------------
+
+
+@implements(np.linalg.det)
+def det(a: Any) -> Any:
+    """Right derivatives, of every order, also at singular matrices."""
+    return call(r.det, _square(a))
+
+
+@implements(np.linalg.slogdet)
+def slogdet(a: Any) -> Any:
+    """Sign and logarithm of the determinant; no derivative (NaN) at singular matrices."""
+    return SlogdetResult(*call(r.slogdet, _square(a)))
+
+
+@implements(np.linalg.inv)
+def inv(a: Any) -> Any:
+    """Inverse."""
+    return call(r.inverse, _square(a), check=True)
+
+
+@implements(np.linalg.solve)
+def solve(a: Any, b: Any) -> Any:
+    """Solution of a @ x = b; a one-dimensional b is one vector, every other b a stack of matrices."""
+    a, b = _square(a), as_array(b)
+    if len(shape_of(b)) == 1:
+        return call(r.solve, a, b[:, None])[..., 0]
+    return call(r.solve, a, b)
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = no_value) -> Any:
+    """The derivative holds at constant rank, which singular values below the tolerance do not count for."""
+    a = _matrix(a)
+    if rcond is not None and rtol is not no_value:
+        raise ValueError("`rtol` and `rcond` can't be both set.")
+    if rcond is None:
+        rcond = 1e-15 if rtol is no_value else rtol
+    if rcond is None:
+        rcond = max(shape_of(a)[-2:]) * np.finfo(dtype_of(a)).eps
+    if hermitian:
+        a = call(r.hermitian, a)
+    return call(r.pseudo_inverse, a, tolerance=concrete(rcond, "the tolerance of pinv"))
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Least squares through the pseudo-inverse; the derivative holds at constant rank."""
+    a, b = _matrix(a), _inexact(b)
+    m, n = shape_of(a)[-2:]
+    if rcond is None:
+        rcond = max(m, n) * np.finfo(dtype_of(a)).eps
+    s = svdvals(a)
+    rank = int(np.sum(concrete(s, "lstsq") > rcond * np.max(concrete(s, "lstsq"), initial=0.0)))
+    x = matmul(pinv(a, rcond), b)
+    if rank == n and m > n:
+        residual = b - matmul(a, x)
+        squares = sum_(absolute(residual) ** 2, axis=0)
+        residuals = reshape(squares, (-1,))
+    else:
+        residuals = np.empty(0, r.real_dtype(a))
+    return x, residuals, rank, s
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """Inverse of the linear map that `a` is with its first `ind` axes as output."""
+    a = as_array(a)
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    shape = shape_of(a)
+    size = math.prod(shape[ind:])
+    return reshape(inv(reshape(a, (-1, size))), shape[ind:] + shape[:ind])
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """Solution x of tensordot(a, x, x.ndim) = b."""
+    a, b = as_array(a), as_array(b)
+    if axes is not None:
+        kept = [k for k in range(len(shape_of(a))) if k not in normalise_axes(axes, len(shape_of(a)))]
+        a = shaping.transpose(a, (*kept, *axes))
+    shape = shape_of(a)[len(shape_of(b)) :]
+    size = math.prod(shape)
+    if size**2 != math.prod(shape_of(a)):
+        raise LinAlgError("Input arrays must satisfy prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])")
+    return reshape(solve(reshape(a, (size, size)), reshape(b, (-1,))), shape)
+
+
+# Decompositions -------------------------------------------------------------------------------------------------------
+
+
+@implements(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+    """Reads one triangle, and is differentiated as a function of that triangle."""
+    a = _square(a)
+    return swapaxes(call(r.cholesky, swapaxes(a, -1, -2)), -1, -2) if upper else call(r.cholesky, a)
+
+
+@implements(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """Reads one triangle, and is differentiated as a function of that triangle.
+
+    Vectors that belong to equal eigenvalues have no derivative.
+    """
+    if UPLO.upper() not in ("L", "U"):
+        raise ValueError("UPLO argument must be 'L' or 'U'")
+    a = _square(a)
+    return EighResult(*call(d.eigh, a if UPLO.upper() == "L" else _adjoint(a)))
+
+
+@implements(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    """Reads one triangle, and is differentiated as a function of that triangle."""
+    return eigh(a, UPLO).eigenvalues
+
+
+@implements(np.linalg.eig)
+def eig(a: Any) -> Any:
+    """Real or complex as in NumPy; no derivative where eigenvalues coincide."""
+    return EigResult(*call(d.eig, _square(a)))
+
+
+@implements(np.linalg.eigvals)
+def eigvals(a: Any) -> Any:
+    """Real or complex as in NumPy; no derivative at defective matrices."""
+    return eig(a).eigenvalues
+
+
+@implements(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """Vectors that belong to equal singular values have no derivative.
+
+    The vectors that complete a basis, with full_matrices=True, are NumPy's to choose; derivatives hold for the choice
+    in which they turn as little as possible.
+    """
+    a = _matrix(a)
+    if hermitian:
+        a = call(r.hermitian, _square(a))
+    out = call(d.svd, a, full=bool(full_matrices and compute_uv))
+    return SVDResult(*out) if compute_uv else out[1]
+
+
+@implements(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Any:
+    """Derivative 0 of singular values that are 0."""
+    return svd(x, compute_uv=False)
+
+
+@implements(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """For modes "reduced" and "r", and "complete" where it is the same as "reduced"."""
+    a = _matrix(a)
+    m, n = shape_of(a)[-2:]
+    if mode not in ("reduced", "r", "complete", "raw"):
+        raise ValueError(f"Unrecognized mode '{mode}'")
+    if mode == "raw" or (mode == "complete" and m > n):
+        fail(
+            UnsupportedOperationError,
+            f"qr(mode={mode!r}) of a {m}×{n} matrix has no derivative: "
+            + ("it returns LAPACK's internals. " if mode == "raw" else "the additional columns of q are arbitrary. ")
+            + 'Use mode="reduced".',
+        )
+    if m >= n:
+        q, upper = call(d.qr, a)
+    else:
+        q, left = call(d.qr, a[..., :m])
+        upper = np.concatenate([left, matmul(_adjoint(q), a[..., m:])], axis=-1)
+    return upper if mode == "r" else QRResult(q, upper)
+
+
+@implements(np.linalg.matrix_rank)
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    """An integer: no derivative."""
+    a = _inexact(A)
+    if len(shape_of(a)) < 2:
+        return (~(a == 0).all()) * 1
+    s = svd(a, compute_uv=False, hermitian=hermitian)
+    if tol is None:
+        scale = max(shape_of(a)[-2:]) * np.finfo(dtype_of(s)).eps if rtol is None else as_array(rtol)[..., None]
+        tol = scale * max_(s, axis=-1, keepdims=True)
+    else:
+        tol = as_array(tol)[..., None]
+    return sum_((s > tol) * 1, axis=-1)
+
+
+# Products -------------------------------------------------------------------------------------------------------------
+
+
+@implements(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    """By repeated squaring, of the inverse for negative n."""
+    a = _square(a)
+    n = int(n) if isinstance(n, np.integer) else n
+    if not isinstance(n, int):
+        raise TypeError("exponent must be an integer")
+    if n == 0:
+        eye = np.eye(shape_of(a)[-1], dtype=dtype_of(a))
+        return shaping.broadcast_to(eye, shape_of(a)) + 0 * a
+    if n < 0:
+        a, n = inv(a), -n
+    result = None
+    while n:
+        if n & 1:
+            result = a if result is None else matmul(result, a)
+        n >>= 1
+        if n:
+            a = matmul(a, a)
+    return result
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
+    """In the order that takes the fewest multiplications."""
+    xs = [as_array(x) for x in arrays]
+    if len(xs) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    first, last = len(shape_of(xs[0])) == 1, len(shape_of(xs[-1])) == 1
+    if first:
+        xs[0] = xs[0][None, :]
+    if last:
+        xs[-1] = xs[-1][:, None]
+    for x in xs:
+        if len(shape_of(x)) != 2:
+            raise LinAlgError(f"{len(shape_of(x))}-dimensional array given. Array must be two-dimensional")
+    product = _multiply_chain(xs, _best_splits([shape_of(xs[0])[0], *(shape_of(x)[1] for x in xs)]), 0, len(xs) - 1)
+    if first:
+        product = product[0]
+    return product[..., 0] if last else product
+
+
+def _best_splits(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to split each part of a chain of matrices (Cormen et al., "Introduction to Algorithms", chapter 15.2)."""
+    count = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(count)}
+    split = {}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            options = {k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)}
+            split[i, j] = min(options, key=lambda k: options[k])
+            cost[i, j] = options[split[i, j]]
+    return split
+
+
+def _multiply_chain(xs: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
+    if i == j:
+        return xs[i]
+    k = split[i, j]
+    return matmul(_multiply_chain(xs, split, i, k), _multiply_chain(xs, split, k + 1, j))
+
+
+@implements(np.linalg.cross)
+def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Cross product of vectors of length 3."""
+    a, b = moveaxis(as_array(x1), axis, -1), moveaxis(as_array(x2), axis, -1)
+    if shape_of(a)[-1] != 3 or shape_of(b)[-1] != 3:
+        raise ValueError(
+            "Both input arrays must be (arrays of) 3-dimensional vectors, "
+            f"but they are {shape_of(a)[-1]} and {shape_of(b)[-1]} dimensional instead."
+        )
+    right, left = [1, 2, 0], [2, 0, 1]
+    return moveaxis(a[..., right] * b[..., left] - a[..., left] * b[..., right], -1, axis)
+
+
+@implements(np.linalg.outer)
+def outer(x1: Any, x2: Any, /) -> Any:
+    """All products of two vectors."""
+    a, b = as_array(x1), as_array(x2)
+    if len(shape_of(a)) != 1 or len(shape_of(b)) != 1:
+        raise ValueError(
+            "Input arrays must be one-dimensional, "
+            f"but they are {len(shape_of(a))}- and {len(shape_of(b))}-dimensional instead."
+        )
+    return a[:, None] * b[None, :]
+
+
+@implements(np.linalg.diagonal)
+def diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """Of the last two axes."""
+    return indexing.diagonal(x, offset, -2, -1)
+
+
+@implements(np.linalg.trace)
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """Of the last two axes."""
+    return indexing.trace(x, offset, -2, -1, dtype=dtype)
+
+
+@implements(np.linalg.tensordot)
+def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    """As `numpy.tensordot`."""
+    return contraction.tensordot(x1, x2, axes=axes)
+
+
+@implements(np.linalg.vecdot)
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """As `numpy.vecdot`."""
+    return contraction.vecdot(x1, x2, axis=axis)
+
+
+@implements(np.linalg.matmul)
+def _matmul(x1: Any, x2: Any, /) -> Any:
+    """As `numpy.matmul`."""
+    return matmul(x1, x2)
+
+
+@implements(np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """A view."""
+    return swapaxes(x, -1, -2)

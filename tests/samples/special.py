@@ -1,0 +1,155 @@
+"""Samples of the special functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wengert.rules import special as r
+
+from .sample import Sample
+
+_rng = np.random.default_rng(9)
+
+
+def _u(low: float, high: float, *shape: int) -> np.ndarray:
+    return _rng.uniform(low, high, size=shape)
+
+
+_INF = np.inf
+_ROOT_PI = np.sqrt(np.pi)
+
+#: Functions of one real variable: primitive, interval of smooth points, whether SciPy's takes complex numbers.
+_UNARY = [
+    (r.erf, -2, 2, True),
+    (r.erfc, -2, 2, True),
+    (r.erfi, -1.5, 1.5, True),
+    (r.erfcx, -2, 19, False),
+    (r.erfinv, -0.8, 0.8, False),
+    (r.erfcinv, 0.3, 1.6, False),
+    (r.dawsn, -2, 2, True),
+    (r.ndtr, -2, 2, True),
+    (r.log_ndtr, -5, 2, False),
+    (r.ndtri, 0.2, 0.8, False),
+    (r.gammaln, 0.8, 5, False),
+    (r.gammaln, -0.7, -0.3, False),
+    (r.loggamma, 0.8, 5, False),
+    (r.gamma, 0.8, 4, False),
+    (r.gamma, -0.7, -0.3, False),
+    (r.digamma, 0.8, 5, False),
+    (r.expit, -4, 4, False),
+    (r.log_expit, -4, 4, False),
+    (r.logit, 0.2, 0.8, False),
+    (r.entr, 0.3, 3, False),
+    (r.j0, -3, 3, False),
+    (r.j1, -3, 3, False),
+    (r.y0, 0.8, 4, False),
+    (r.y1, 0.8, 4, False),
+    (r.i0, -2, 2, False),
+    (r.i1, -2, 2, False),
+    (r.k0, 0.8, 3, False),
+    (r.k1, 0.8, 3, False),
+    (r.i0e, 0.3, 3, False),
+    (r.i1e, -3, -0.3, False),
+    (r.k0e, 0.8, 3, False),
+    (r.k1e, 0.8, 3, False),
+    (r.exp10, -0.5, 0.5, False),
+    (r.cosm1, -2, 2, False),
+    (r.expi, 0.5, 2, False),
+    (r.expi, -2, -0.5, False),
+    (r.exp1, 0.5, 2, False),
+]
+#: Functions of two real variables: primitive, intervals.
+_BINARY = [
+    (r.beta, (0.8, 3), (0.8, 3)),
+    (r.betaln, (0.8, 3), (0.8, 3)),
+    (r.xlogy, (-2, 2), (0.5, 3)),
+    (r.xlog1py, (-2, 2), (-0.5, 3)),
+    (r.rel_entr, (0.5, 2), (0.5, 2)),
+    (r.kl_div, (0.5, 2), (0.5, 2)),
+    (r.huber, (1, 2), (-0.9, 0.9)),
+    (r.huber, (0.3, 1), (1.1, 3)),
+]
+#: Functions whose first argument is a constant: primitive, orders, interval.
+_ORDERED = [
+    (r.polygamma, (1, 2, 3), (0.9, 4)),
+    (r.gammainc, (0.5, 1.0, 3.0), (0.5, 4)),
+    (r.gammaincc, (0.5, 1.0, 3.0), (0.5, 4)),
+    *((f, (0, 1, 2.5), (0.8, 3)) for f in (r.jv, r.yv, r.iv, r.kv, r.ive, r.kve)),
+]
+
+SAMPLES = [
+    *(
+        Sample(f, (x,), analytic=analytic)
+        for f, low, high, analytic in _UNARY
+        for x in [_u(low, high, 3), _u(low, high), np.zeros((0, 2)) + low, _u(low, high, 2).astype(np.float32)]
+    ),
+    *(
+        Sample(f, (x + 1j * _u(-0.5, 0.5, 2),), note="complex")
+        for f, x in [(r.erf, _u(-1, 1, 2)), (r.exp1, _u(1, 2, 2))]
+    ),
+    *(
+        Sample(f, args)
+        for f, x, y in _BINARY
+        for args in [
+            (_u(*x), _u(*y)),
+            (_u(*x, 2, 1), _u(*y, 3)),
+            (_u(*x, 0) + x[0], _u(*y)),
+            (_u(*x, 2).astype(np.float32), _u(*y, 2).astype(np.float32)),
+        ]
+    ),
+    *(
+        Sample(f, (np.array(order), _u(*x, 3)), wrt=(1,), nan=f is not r.polygamma)
+        for f, orders, x in _ORDERED
+        for order in orders
+    ),
+    Sample(r.betainc, (np.array([2.0, 0.7]), np.array([1.5, 1.0]), np.array([0.3, 0.6])), wrt=(2,)),
+    # Strong zeros, poles and ends of domains
+    Sample(r.xlogy, (0.0, 0.0), smooth=False, expected=[-_INF, 0.0]),
+    Sample(r.xlogy, (0.0, 2.0), note="0 times a finite logarithm"),
+    Sample(r.xlog1py, (0.0, -1.0), smooth=False, expected=[-_INF, 0.0]),
+    Sample(r.entr, (0.0,), smooth=False, expected=[_INF]),
+    Sample(r.rel_entr, (0.0, 2.0), smooth=False, expected=[-_INF, 0.0]),
+    Sample(r.kl_div, (0.0, 2.0), smooth=False, expected=[-_INF, 1.0]),
+    Sample(r.logit, (np.array([0.0, 1.0]),), smooth=False, expected=[np.array([_INF, _INF])]),
+    Sample(r.erfinv, (np.array([-1.0, 1.0]),), smooth=False, expected=[np.array([_INF, _INF])]),
+    Sample(r.i1e, (0.0,), smooth=False, expected=[0.5]),
+    Sample(r.huber, (1.0, 0.0), note="0"),
+    Sample(
+        r.log_ndtr,
+        (np.array([-1000.0, 0.0, 40.0]),),
+        smooth=False,
+        expected=[np.array([1000.0009999980001, 2 / np.sqrt(2 * np.pi), 0.0])],
+    ),
+    Sample(
+        r.expit,
+        (np.array([-50.0, 0.0, 50.0]),),
+        smooth=False,
+        expected=[np.array([1.928749847963918e-22, 0.25, 1.928749847963918e-22])],
+    ),
+    Sample(r.erfcx, (np.array([30.0, 100.0]),)),
+    *(
+        Sample(r.logsumexp, (x,), {"axis": axis})
+        for x, axis in [
+            (_u(-1, 1, 3), (0,)),
+            (_u(-1, 1, 2, 3), (1,)),
+            (_u(-1, 1, 2, 3), (0, 1)),
+            (_u(-1, 1, 3) + 1j * _u(-1, 1, 3), (0,)),
+            (np.array([1e3, 1e3 + 1]), (0,)),
+            (np.array([0.0, 0.0]), (0,)),
+            (np.zeros((2, 0)), (0,)),
+            (_u(-1, 1, 3).astype(np.float32), (0,)),
+        ]
+    ),
+    Sample(r.logsumexp, (np.array([0.0, -_INF]),), {"axis": (0,)}, smooth=False, expected=[np.array([1.0, 0.0])]),
+    Sample(r.logsumexp, (np.full(2, -_INF),), {"axis": (0,)}, smooth=False, expected=[np.zeros(2)]),
+    *(
+        Sample(r.weighted_logsumexp, (x, b), {"axis": axis})
+        for x, b, axis in [
+            (_u(-1, 1, 3), _u(0.5, 2, 3), (0,)),
+            (_u(-1, 1, 3), np.array([0.5, -4.0, 0.3]), (0,)),
+            (_u(-1, 1, 2, 3), _u(0.5, 2, 2, 3), (1,)),
+            (_u(-1, 1, 2, 3), _u(0.5, 2, 2, 3), (0, 1)),
+        ]
+    ),
+    Sample(r.shift, (np.array([[1.0, 3.0], [-_INF, -_INF]]),), {"axis": (1,)}),
+]
