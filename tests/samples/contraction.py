@@ -1,4 +1,4 @@
-"""Samples of matmul and einsum."""
+"""Samples of matmul, einsum and convolve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.rules.contraction import einsum, matmul
+from wengert.rules.contraction import convolve, einsum, matmul
 
 from .sample import Sample
 
@@ -91,4 +91,9 @@ SAMPLES: list[Sample] = [
         note="optimize",
         numpy_function=_einsum,
     ),
+    *(Sample(convolve, (_r(n), _r(m))) for n, m in [(4, 2), (2, 4), (3, 3), (1, 1), (5, 1)]),
+    *(Sample(convolve, (_c(n), _c(m))) for n, m in [(4, 2), (2, 4)]),
+    Sample(convolve, (_r(3), _c(2)), note="real and complex"),
+    Sample(convolve, (_r(3).astype(np.float32), _r(2).astype(np.float32))),
+    Sample(convolve, (_r(3), np.array([1, 2])), note="with integers"),
 ]

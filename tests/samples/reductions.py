@@ -68,4 +68,8 @@ SAMPLES: list[Sample] = [
     *(Sample(p, (_X[0, 0, :1],), {"axis": 0}, note="one") for p in (r.cumsum, r.cumprod)),
     *(Sample(p, (_X,), {"axis": axis}) for p in (r.argmax, r.argmin, r.argsort) for axis in (0, 2)),
     *(Sample(p, (_X > 0,), {"axis": axis}) for p in (r.reduce_all, r.reduce_any) for axis in [(0,), (0, 2), ()]),
+    *(Sample(r.searchsorted, (np.sort(_X[0, 0]), v), {"side": "left"}) for v in (_X[1], np.float64(0.1))),
+    Sample(
+        r.searchsorted, (np.array([0.0, 1.0, 1.0, 2.0]), np.array([1.0, 5.0, -1.0])), {"side": "right"}, note="ties"
+    ),
 ]

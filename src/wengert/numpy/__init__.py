@@ -1,10 +1,75 @@
-"""NumPy's namespace, differentiable: ``import wengert.numpy as np``."""
+"""NumPy's namespace, differentiable: ``import wengert.numpy as np``.
 
+Every name is declared in one of the modules below, whose ``__all__`` lists what it gives to the namespace:
+
+============== =====================================================================
+`ufuncs`       arithmetic, elementary functions, comparisons
+`creation`     zeros, arange, array …
+`shaping`      reshape, transpose, broadcast_to …
+`joining`      concatenate, split, pad, insert …
+`indexing`     take, diag, tril, select …
+`writing`      put, copyto, fill_diagonal …
+`reductions`   sum, max, mean, cumsum …
+`missing`      nansum, nanmax …
+`statistics`   median, quantile, cov …
+`sorting`      sort, argsort, unique, searchsorted …
+`contraction`  dot, tensordot, einsum …
+`calculus`     interp, gradient, trapezoid, convolve …
+`functional`   piecewise, apply_along_axis, fromfunction
+`comparison`   shape, isclose, allclose, result_type …
+`plain`        constants, dtypes and what else NumPy has that is not differentiated
+============== =====================================================================
+
+With plain arguments each function is NumPy's own. How it gets to traced arguments is in `dispatch` and `universal`.
+"""
+
+from wengert.numpy import (
+    calculus,
+    comparison,
+    contraction,
+    creation,
+    functional,
+    indexing,
+    joining,
+    missing,
+    plain,
+    reductions,
+    shaping,
+    sorting,
+    statistics,
+    ufuncs,
+    writing,
+)
 from wengert.numpy import methods as _methods
+from wengert.numpy.calculus import *  # noqa: F403
+from wengert.numpy.comparison import *  # noqa: F403
 from wengert.numpy.contraction import *  # noqa: F403
 from wengert.numpy.creation import *  # noqa: F403
+from wengert.numpy.functional import *  # noqa: F403
 from wengert.numpy.indexing import *  # noqa: F403
+from wengert.numpy.joining import *  # noqa: F403
+from wengert.numpy.missing import *  # noqa: F403
+from wengert.numpy.plain import *  # noqa: F403
 from wengert.numpy.reductions import *  # noqa: F403
 from wengert.numpy.shaping import *  # noqa: F403
 from wengert.numpy.sorting import *  # noqa: F403
+from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
+from wengert.numpy.writing import *  # noqa: F403
+
+__all__: list[str] = []
+__all__ += calculus.__all__
+__all__ += comparison.__all__
+__all__ += contraction.__all__
+__all__ += creation.__all__
+__all__ += functional.__all__
+__all__ += indexing.__all__
+__all__ += joining.__all__
+__all__ += missing.__all__
+__all__ += plain.__all__
+__all__ += reductions.__all__
+__all__ += shaping.__all__
+__all__ += sorting.__all__
+__all__ += statistics.__all__
+__all__ += ufuncs.__all__
+__all__ += writing.__all__

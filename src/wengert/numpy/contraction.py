@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import shape_of
-from wengert.numpy.dispatch import as_array, call, implements, normalise_axes
-from wengert.numpy.shaping import reshape, swapaxes, transpose
-from wengert.numpy.ufuncs import matmul, multiply
+from wengert.errors import UnsupportedOperationError, fail
+from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
+from wengert.numpy.joining import stack
+from wengert.numpy.shaping import cast, moveaxis, reshape, transpose
+from wengert.numpy.ufuncs import conj, matmul, multiply
 from wengert.rules import contraction
 
 
 @implements(np.dot)
-def dot(a: Any, b: Any) -> Any:
-    """Matrix product in the sense of np.dot."""
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    """Matrix product; sum over the last axis of `a` and the last but one of `b`."""
     a, b = as_array(a), as_array(b)
     m, n = len(shape_of(a)), len(shape_of(b))
     if m == 0 or n == 0:
@@ -26,14 +28,14 @@ def dot(a: Any, b: Any) -> Any:
 
 
 @implements(np.vdot)
-def vdot(a: Any, b: Any) -> Any:
-    """Conjugates the first argument."""
-    return matmul(np.conj(reshape(a, (-1,))), reshape(b, (-1,)))
+def vdot(a: Any, b: Any, /) -> Any:
+    """Product of two flattened arrays, the first of them conjugated."""
+    return matmul(conj(reshape(a, (-1,))), reshape(b, (-1,)))
 
 
 @implements(np.inner)
-def inner(a: Any, b: Any) -> Any:
-    """Contract the last axes."""
+def inner(a: Any, b: Any, /) -> Any:
+    """Sum over the last axes."""
     a, b = as_array(a), as_array(b)
     if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
@@ -41,15 +43,15 @@ def inner(a: Any, b: Any) -> Any:
 
 
 @implements(np.outer)
-def outer(a: Any, b: Any) -> Any:
-    """All products of the flattened arguments."""
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    """All products of the elements of the flattened arguments."""
     return multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
 @implements(np.vecdot)
-def vecdot(x1: Any, x2: Any, /, axis: int = -1) -> Any:
-    """Conjugates the first argument."""
-    x, y = np.moveaxis(np.conj(as_array(x1)), axis, -1), np.moveaxis(as_array(x2), axis, -1)
+def vecdot(x1: Any, x2: Any, /, out: Any = None, *, axis: int = -1) -> Any:
+    """Product of vectors along one axis, the first of them conjugated."""
+    x, y = moveaxis(conj(as_array(x1)), axis, -1), moveaxis(x2, axis, -1)
     return matmul(x[..., None, :], y[..., :, None])[..., 0, 0]
 
 
@@ -59,6 +61,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = as_array(a), as_array(b)
     m, n = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, (int, np.integer)):
+        if axes > min(m, n):
+            raise ValueError("shape-mismatch for sum")
         first, second = tuple(range(m - int(axes), m)), tuple(range(int(axes)))
     else:
         first, second = normalise_axes(axes[0], m), normalise_axes(axes[1], n)
@@ -75,12 +79,39 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return reshape(matmul(left, right), tuple(shape))
 
 
+# einsum --------------------------------------------------------------------------------------------------------------
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
 @implements(np.einsum)
-def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = None) -> Any:
-    """With subscripts as a string, ellipsis and implicit output included."""
-    xs = [as_array(x) for x in operands]
+def einsum(
+    subscripts: Any,
+    *operands: Any,
+    out: Any = None,
+    dtype: Any = None,
+    order: str = "K",
+    casting: str = "safe",
+    optimize: Any = False,
+) -> Any:
+    """Ellipsis, implicit output and the form with lists of axis numbers included."""
+    if not isinstance(subscripts, str):
+        subscripts, operands = _from_lists((subscripts, *operands))
+    xs = [as_array(x) if dtype is None else cast(x, dtype) for x in operands]
     explicit = _explicit(subscripts.replace(" ", ""), [len(shape_of(x)) for x in xs])
     return call(contraction.einsum, *xs, subscripts=explicit, optimize=bool(optimize))
+
+
+def _from_lists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Turn einsum(a, [0, 1], b, [1, 2], [0, 2]) into subscripts and operands."""
+
+    def term(axes: Any) -> str:
+        return "".join("..." if i is Ellipsis else _LETTERS[i] for i in axes)
+
+    text = ",".join(term(axes) for axes in args[1 : len(args) // 2 * 2 : 2])
+    if len(args) % 2:
+        return text + "->" + term(args[-1]), args[:-1:2]
+    return text, args[::2]
 
 
 def _explicit(subscripts: str, ranks: list[int]) -> str:
@@ -89,26 +120,20 @@ def _explicit(subscripts: str, ranks: list[int]) -> str:
     terms = left.split(",")
     if len(terms) != len(ranks):
         raise ValueError("number of einsum subscripts must be equal to the number of operands")
-    if "..." in subscripts:
-        spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
-        longest = max(
-            rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=True) if "..." in t
-        )
-        letters = "".join(spare[:longest])
-        terms = [
-            t.replace("...", letters[longest - (rank - len(t.replace("...", ""))) :] if "..." in t else "")
-            for t, rank in zip(terms, ranks, strict=True)
-        ]
-        if arrow:
-            output = output.replace("...", letters)
-        else:
-            output = letters
-    elif not arrow:
-        output = ""
+    covered = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=True)]
+    for t, c in zip(terms, covered, strict=True):
+        if c < 0 or (c > 0 and "..." not in t):
+            raise ValueError(f"einsum subscripts {t!r} do not fit the number of dimensions of their operand")
+    longest = max((c for t, c in zip(terms, covered, strict=True) if "..." in t), default=0)
+    letters = "".join([c for c in _LETTERS if c not in subscripts][:longest])
     if not arrow:
-        joined = "".join(left.split(",")).replace("...", "")
-        output += "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
-    return ",".join(terms) + "->" + output
+        named = left.replace(",", "").replace("...", "")
+        output = letters + "".join(sorted(c for c in set(named) if named.count(c) == 1))
+    terms = [t.replace("...", letters[longest - c :] if c else "") for t, c in zip(terms, covered, strict=True)]
+    return ",".join(terms) + "->" + output.replace("...", letters)
+
+
+# Other products ------------------------------------------------------------------------------------------------------
 
 
 @implements(np.kron)
@@ -123,4 +148,30 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(multiply(left, right), tuple(s * t for s, t in zip(shape_a, shape_b, strict=True)))
 
 
-__all__ = ["dot", "einsum", "inner", "kron", "outer", "swapaxes", "tensordot", "vdot", "vecdot"]
+@implements(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """Vector product of three-dimensional vectors."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    if shape_of(a)[-1] != 3 or shape_of(b)[-1] != 3:
+        fail(
+            UnsupportedOperationError,
+            f"np.cross of traced vectors needs three components, got {shape_of(a)[-1]} and {shape_of(b)[-1]}. For two "
+            "components write a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0].",
+        )
+    parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return stack(parts, axis=normalise_axis(axisc, len(shape_of(parts[0])) + 1))
+
+
+__all__ = [
+    "cross",
+    "dot",
+    "einsum",
+    "inner",
+    "kron",
+    "outer",
+    "tensordot",
+    "vdot",
+    "vecdot",
+]

@@ -18,7 +18,8 @@ from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
 from wengert.numpy.dispatch import as_array, describe, has_traced, implements
-from wengert.numpy.shaping import astype, broadcast_to, concatenate, expand_dims, moveaxis, reshape
+from wengert.numpy.joining import concatenate
+from wengert.numpy.shaping import astype, broadcast_to, expand_dims, moveaxis, reshape
 from wengert.numpy.ufuncs import power
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,11 +97,6 @@ tri = _constructor(np.tri)
 indices = _constructor(np.indices)
 fromiter = _constructor(np.fromiter)
 frombuffer = _constructor(np.frombuffer)
-
-
-def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
-    """Differentiable `numpy.fromfunction`: call a function on the coordinate grids of a shape."""
-    return function(*indices(shape, dtype=dtype), **kwargs)
 
 
 # Like another array --------------------------------------------------------------------------------------------------
@@ -192,9 +188,7 @@ def _array(
     return wrap(value) if handles else value
 
 
-def _asarray(
-    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None
-) -> Any:
+def _asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
     """An Array is returned as it is, unless its dtype has to change."""
     return _array(a, dtype, copy=copy)
 
@@ -222,9 +216,7 @@ def _from_data(numpy_function: F, traced: Callable[..., Any]) -> F:
 array = _from_data(np.array, _array)
 asarray = _from_data(np.asarray, _asarray)
 asanyarray = _from_data(np.asanyarray, _asarray)
-ascontiguousarray = _from_data(
-    np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, ndmin=1)
-)
+ascontiguousarray = _from_data(np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, ndmin=1))
 asfortranarray = _from_data(np.asfortranarray, _asarray)
 
 
@@ -279,9 +271,7 @@ def _logspace(
     return out if dtype is None else astype(out, dtype)
 
 
-def _geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Any:
+def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """The ends may be traced."""
     start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
     shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
@@ -332,7 +322,6 @@ __all__ = [
     "empty_like",
     "eye",
     "frombuffer",
-    "fromfunction",
     "fromiter",
     "full",
     "full_like",

@@ -1,19 +1,20 @@
-"""How a function of this namespace comes about: `implements`, `Ufunc` and `call`.
+"""How a function of this namespace comes about: `implements` and `call`.
 
 Every public function is declared in one place, as
 
     @implements(np.mean)
-    def mean(a, axis=None, ...): ordinary code over other functions of this namespace
+    def mean(a, axis=None, dtype=None, out=None, …): ordinary code over other functions of this namespace
 
-or, for ufuncs, as a row ``sin = Ufunc(np.sin, elementwise.sin)``. With plain arguments NumPy itself is called; with an
-`Array` or a `Value` among the arguments (also inside lists) the code given here runs. The declaration also registers
-the function for NumPy's own protocols, so that ``np.mean(x)`` does the same as ``wengert.numpy.mean(x)``.
+or, for ufuncs, as a row ``sin = Ufunc(np.sin, elementwise.sin)`` (`wengert.numpy.universal`). With plain arguments
+NumPy itself is called; with an `Array` or a `Value` among the arguments (also inside lists) the code given here runs.
+The declaration also registers the function for NumPy's own protocols, so that ``np.mean(x)`` does the same as
+``wengert.numpy.mean(x)``.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
+import inspect
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -22,12 +23,15 @@ import numpy as np
 
 from wengert import array as arrays
 from wengert.array import Array, contains_array, contains_traced, unwrap, wrap
-from wengert.core.primitive import Primitive
+from wengert.core.combinators import broadcast_to
 from wengert.core.values import Value, dtype_of, shape_of
-from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
-from wengert.rules.elementwise import where as where_primitive
+from wengert.errors import ConcretizationError, fail
+from wengert.transforms.batch import Batched
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: NumPy's mark for an argument that was not given.
+no_value = np._NoValue  # type: ignore[attr-defined]
 
 
 def call(primitive: Callable[..., Any], *args: Any, **params: Any) -> Any:
@@ -42,33 +46,45 @@ def call(primitive: Callable[..., Any], *args: Any, **params: Any) -> Any:
 def implements(numpy_function: Callable[..., Any], *more: Callable[..., Any]) -> Callable[[F], F]:
     """Declare what `numpy_function` does when an Array or a value is among its arguments.
 
-    A keyword argument ``out`` is handled here. `more` lists further NumPy functions with the same meaning.
+    The implementation has NumPy's signature. A parameter ``out`` in it is handled here: the implementation gets None.
+    `more` lists further NumPy functions with the same meaning.
     """
 
     def decorate(implementation: F) -> F:
-        @functools.wraps(implementation)
+        parameters = list(inspect.signature(implementation).parameters)
+        position = parameters.index("out") if "out" in parameters else None
+
         def function(*args: Any, **kwargs: Any) -> Any:
-            for a in itertools.chain(args, kwargs.values()):
-                if isinstance(a, (Array, Value)) or (isinstance(a, (list, tuple)) and contains_traced(a)):
-                    break
-            else:
+            if not has_traced(args, kwargs):
                 return numpy_function(*args, **kwargs)
-            out = kwargs.pop("out", None)
-            kwargs.pop("like", None)
+            if position is None:
+                return implementation(*args, **kwargs)
+            if len(args) > position:
+                out, args = args[position], (*args[:position], None, *args[position + 1 :])
+            else:
+                out = kwargs.pop("out", None)
             result = implementation(*args, **kwargs)
             return result if out is None else write_out(out, result)
 
-        summary = (getattr(numpy_function, "__doc__", "") or "").strip()
-        name = f"numpy.{numpy_function.__name__}"
-        own = (implementation.__doc__ or "").strip()
-        function.__doc__ = (
-            f"Differentiable `{name}`. {own}\n\n{summary}" if not own else f"Differentiable `{name}`. {own}"
-        )
         for f in (numpy_function, *more):
             arrays.NUMPY_FUNCTIONS[f] = function
-        return function  # type: ignore[return-value]
+        return describe(function, numpy_function, implementation)  # type: ignore[return-value]
 
     return decorate
+
+
+def describe(
+    function: Callable[..., Any], numpy_function: Callable[..., Any], implementation: Callable[..., Any] | None
+) -> Callable[..., Any]:
+    """Give `function` the name of the NumPy function that it stands for, and a docstring."""
+    name = numpy_function.__name__
+    own = ((implementation and implementation.__doc__) or "").strip()
+    if implementation is not None:
+        functools.update_wrapper(function, implementation)
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "wengert.numpy"
+    function.__doc__ = f"Differentiable `numpy.{name}`. {own}".rstrip()
+    return function
 
 
 def has_traced(args: Iterable[Any], kwargs: dict[str, Any]) -> bool:
@@ -79,177 +95,81 @@ def has_traced(args: Iterable[Any], kwargs: dict[str, Any]) -> bool:
     return bool(kwargs) and has_traced(kwargs.values(), {})
 
 
-def describe(
-    function: Callable[..., Any],
-    numpy_function: Callable[..., Any],
-    implementation: Callable[..., Any] | None,
-) -> Callable[..., Any]:
-    """Give `function` the name of the NumPy function that it stands for, and a docstring."""
-    name = numpy_function.__name__
-    own = ((implementation and implementation.__doc__) or "").strip()
-    function.__name__ = function.__qualname__ = name
-    function.__module__ = "wengert.numpy"
-    function.__doc__ = f"Differentiable `numpy.{name}`. {own}".rstrip()
-    if implementation is not None:
-        function.__wrapped__ = implementation  # type: ignore[attr-defined]
-    return function
-
-
-def write_out(out: Any, result: Any) -> Any:
-    """Store a result in the array given as ``out``."""
+def write_out(out: Any, result: Any, *, broadcast: bool = False, casting: str = "same_kind") -> Any:
+    """Store a result in the array given as ``out``; ufuncs broadcast it, other functions do not."""
+    if isinstance(out, tuple) and len(out) == 1:
+        (out,) = out
+    if not isinstance(out, (Array, np.ndarray)):
+        raise TypeError("return arrays must be of ArrayType")
+    value = unwrap(result)
+    if isinstance(out, np.ndarray) and isinstance(value, Value):
+        refuse_plain_target("out=")
+    if shape_of(value) != shape_of(out):
+        if not broadcast or np.broadcast_shapes(shape_of(value), shape_of(out)) != shape_of(out):
+            raise ValueError(
+                f"non-broadcastable output operand with shape {shape_of(out)} doesn't match the broadcast shape "
+                f"{shape_of(value)}"
+            )
+        value = broadcast_to(value, shape=shape_of(out))
     if isinstance(out, Array):
-        arrays.assign_all(out, result)
-        return out
-    value = result.immutable_value if isinstance(result, Array) else result
-    if isinstance(value, Value):
-        fail(
-            ConcretizationError,
-            "out= is a plain ndarray, which cannot hold a traced result. Make it with wengert.numpy.empty(…) or "
-            "np.empty(…, like=x) inside the differentiated function, or leave out= away.",
-        )
-    out[...] = value
+        if casting == "unsafe" and dtype_of(value) != out.dtype:
+            out[...] = value
+        else:
+            arrays.assign_all(out, value)
+    else:
+        np.copyto(out, value, casting=casting)  # type: ignore[arg-type]
     return out
 
 
-class Ufunc:
-    """A NumPy ufunc that also takes Arrays and values, with all its methods.
+def refuse_plain_target(what: str) -> None:
+    """Raise the error for a traced value that was to be written into a plain ndarray."""
+    fail(
+        ConcretizationError,
+        f"{what} is a plain ndarray, which cannot hold a traced value. Make it with wengert.numpy.zeros(…) or "
+        "np.zeros(…, like=x) inside the differentiated function.",
+    )
 
-    Parameters
-    ----------
-    ufunc : numpy.ufunc
-        What plain arguments go to.
-    primitive : Primitive or callable
-        What traced arguments go to; a callable takes and returns user-level arguments.
-    """
 
-    def __init__(self, ufunc: np.ufunc, primitive: Primitive | Callable[..., Any]) -> None:
-        self.ufunc = ufunc
-        self.primitive = primitive
-        self.__name__ = ufunc.__name__
-        self.__doc__ = ufunc.__doc__
-        self._composite = not isinstance(primitive, Primitive)
-        arrays.NUMPY_FUNCTIONS[ufunc] = self
+def target(a: Any, name: str, *values: Any) -> Any:
+    """Return the array that an in-place function writes to: an Array, or a plain one if nothing traced is written."""
+    if isinstance(a, Array):
+        return a
+    if not isinstance(a, np.ndarray):
+        raise TypeError(f"argument 1 of {name} must be an array, not {type(a).__name__}")
+    if contains_traced(values):
+        refuse_plain_target(f"the array that {name} writes to")
+    return a
 
-    def __repr__(self) -> str:
-        return f"<ufunc '{self.__name__}' of wengert.numpy>"
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "ufunc"), name)
+# Arguments -----------------------------------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            if len(args) == 1 and type(args[0]) is Array and not self._composite:
-                return wrap(self.primitive(args[0].immutable_value))
-            for a in args:
-                if isinstance(a, (Array, Value)) or (isinstance(a, (list, tuple)) and contains_traced(a)):
-                    return self._apply(args)
-            return self.ufunc(*args)
-        if not any(contains_traced(a) for a in itertools.chain(args, kwargs.values())):
-            return self.ufunc(*args, **kwargs)
-        return self._apply_with_keywords(args, **kwargs)
 
-    def _apply(self, args: tuple[Any, ...]) -> Any:
-        count = self.ufunc.nin
-        if len(args) > count:
-            return write_out(args[count], self(*args[:count]))
-        return self.primitive(*args) if self._composite else call(self.primitive, *args)
+def as_array(x: Any) -> Any:
+    """Return an Array, value or ndarray; sequences are converted."""
+    if isinstance(x, (Array, Value, np.ndarray, np.generic)):
+        return x
+    if contains_array(x):
+        return wrap(unwrap(x))
+    return unwrap(x) if contains_traced(x) else np.asarray(x)
 
-    def _apply_with_keywords(
-        self, args: tuple[Any, ...], *, out: Any = None, where: Any = True, dtype: Any = None, **ignored: Any
-    ) -> Any:
-        unknown = set(ignored) - {"casting", "order", "subok"}
-        if unknown:
-            raise TypeError(f"{self.__name__}() got an unexpected keyword argument {unknown.pop()!r}")
-        if dtype is not None:
-            args = tuple(astype(a, dtype) for a in args)
-        result = self(*args)
-        if where is not True:
-            result = call(
-                where_primitive, where, result, np.zeros((), dtype_of(unwrap(result))) if out is None else out
-            )
-        return result if out is None else write_out(out, result)
 
-    # The ufunc's methods ---------------------------------------------------------------------------------------------
-
-    def reduce(
-        self, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, **kw: Any
-    ) -> Any:
-        """Reduce over one axis (or several) by applying the ufunc repeatedly."""
-        if not any(contains_traced(a) for a in (array, out, *kw.values())):
-            return self.ufunc.reduce(array, axis=axis, dtype=dtype, out=out, keepdims=keepdims, **kw)
-        known = REDUCTIONS.get(self.ufunc)
-        if known is not None:
-            extra = {} if dtype is None else {"dtype": dtype}
-            return known(
-                array, axis=axis, keepdims=keepdims, **extra, **kw, **({} if out is None else {"out": out})
-            )
-        if kw:
+def concrete(x: Any, name: str) -> Any:
+    """Return the plain array behind an argument on which the function `name` depends piecewise constantly."""
+    value = unwrap(x)
+    while isinstance(value, Value):
+        if isinstance(value, Batched):
             fail(
-                UnsupportedOperationError,
-                f"{self.__name__}.reduce supports axis and keepdims only on traced arrays.",
+                ConcretizationError,
+                f"{name} of a vmapped value would have another shape or meaning for each example. Select with "
+                "np.where(condition, a, b), or loop over the examples.",
             )
-        x = astype(array, dtype) if dtype is not None else array
-        axes = normalise_axes(axis, len(shape_of(x)))
-        for a in sorted(axes, reverse=True):
-            x = functools.reduce(self, unstack(x, a))
-        if keepdims:
-            x = reshape(x, tuple(1 if i in axes else n for i, n in enumerate(shape_of(array))))
-        return x if out is None else write_out(out, x)
-
-    def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        """Accumulate along one axis."""
-        if not any(contains_traced(a) for a in (array, out)):
-            return self.ufunc.accumulate(array, axis=axis, dtype=dtype, out=out)
-        known = ACCUMULATIONS.get(self.ufunc)
-        if known is not None:
-            result = known(array, axis=axis, dtype=dtype)
-        else:
-            parts = list(itertools.accumulate(unstack(array, axis), self))
-            result = arrays.NUMPY_FUNCTIONS[np.stack](parts, axis=axis)
-        return result if out is None else write_out(out, result)
-
-    def outer(self, a: Any, b: Any, **kwargs: Any) -> Any:
-        """Apply to all pairs."""
-        if not contains_traced(a) and not contains_traced(b):
-            return self.ufunc.outer(a, b, **kwargs)
-        shape = shape_of(unwrap(a)) + (1,) * len(shape_of(unwrap(b)))
-        return self(reshape(a, shape), b, **kwargs)
-
-    def at(self, a: Any, indices: Any, b: Any = None) -> None:
-        """Apply in place at the given indices, once for each time an index occurs."""
-        if not any(contains_traced(x) for x in (a, indices, b)):
-            return self.ufunc.at(a, indices) if b is None else self.ufunc.at(a, indices, b)
-        if not isinstance(a, Array):
-            write_out(np.empty(()), b)  # raises the error for writing a traced value into a plain ndarray
-        positions = np.arange(a.size).reshape(a.shape)[indices]
-        values = itertools.repeat(None) if b is None else iter(broadcast_to(b, positions.shape).ravel())
-        flat_index = [np.unravel_index(p, a.shape) for p in positions.ravel()]
-        for key, value in zip(flat_index, values, strict=False):
-            a[key] = self(a[key]) if b is None else self(a[key], value)
-        return None
-
-    def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        """Reduce over the slices that consecutive indices bound."""
-        if not contains_traced(array) and not contains_traced(out):
-            return self.ufunc.reduceat(array, indices, axis=axis, dtype=dtype, out=out)
-        n = shape_of(unwrap(array))[axis]
-        starts = [int(i) for i in indices]
-        key = (slice(None),) * operator.index(axis)
-        parts = []
-        for i, start in enumerate(starts):
-            stop = starts[i + 1] if i + 1 < len(starts) else n
-            piece = array[(*key, slice(start, max(stop, start + 1)))]
-            parts.append(self.reduce(piece, axis=axis, dtype=dtype))
-        result = arrays.NUMPY_FUNCTIONS[np.stack](parts, axis=axis)
-        return result if out is None else write_out(out, result)
+        value = value.payload
+    return np.asarray(value)
 
 
-#: ufunc -> function that computes its reduce / accumulate. Filled by `wengert.numpy.reductions`.
-REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}
-ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {}
-
-
-# Small helpers that the rest of the namespace shares -------------------------------------------------------------------
+def given(x: Any) -> bool:
+    """Whether an optional argument was given."""
+    return x is not None and x is not no_value
 
 
 def normalise_axis(axis: Any, ndim: int) -> int:
@@ -257,7 +177,7 @@ def normalise_axis(axis: Any, ndim: int) -> int:
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(axis, ndim)
-    return axis % ndim if ndim else 0
+    return axis % ndim
 
 
 def normalise_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -270,35 +190,6 @@ def normalise_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return axes
 
 
-def _table(function: Any) -> Callable[..., Any]:
-    return arrays.NUMPY_FUNCTIONS[function]
-
-
-def astype(x: Any, dtype: Any) -> Any:
-    """Cast, through the namespace's own function."""
-    return _table(np.astype)(as_array(x), dtype)
-
-
-def reshape(x: Any, shape: tuple[int, ...]) -> Any:
-    """Reshape, through the namespace's own function."""
-    return _table(np.reshape)(x, shape)
-
-
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """Broadcast, through the namespace's own function."""
-    return _table(np.broadcast_to)(x, shape)
-
-
-def unstack(x: Any, axis: int) -> list[Any]:
-    """Return the slices along one axis."""
-    moved = _table(np.moveaxis)(x, axis, 0)
-    return [moved[i] for i in range(moved.shape[0])]
-
-
-def as_array(x: Any) -> Any:
-    """Return an Array, value or ndarray; sequences are converted."""
-    if isinstance(x, (Array, Value, np.ndarray, np.generic)):
-        return x
-    if contains_array(x):
-        return wrap(unwrap(x))
-    return unwrap(x) if contains_traced(x) else np.asarray(x)
+def on_axis(axis: int, *keys: Any) -> tuple[Any, ...]:
+    """Return the index that applies `keys` from `axis` on."""
+    return (*(slice(None),) * axis, *keys)

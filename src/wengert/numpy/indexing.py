@@ -1,21 +1,21 @@
-"""Selecting elements: diagonals, triangles, take, compress, and the like."""
+"""Selecting elements: take, diagonals, triangles, compress, and where conditions hold."""
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, normalise_key, plain_bool, wrap
+from wengert.array import normalise_key
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
-from wengert.errors import ConcretizationError, fail
-from wengert.numpy.dispatch import as_array, implements, normalise_axis
+from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, on_axis
+from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import moveaxis, reshape
-from wengert.numpy.ufuncs import where
+from wengert.numpy.shaping import broadcast_arrays, cast, moveaxis, ravel, reshape
+from wengert.numpy.ufuncs import clip, remainder, where
 from wengert.rules.indexing import index
-from wengert.transforms.batch import Batched
 
 
 def getitem(x: Any, key: Any) -> Any:
@@ -26,19 +26,36 @@ def getitem(x: Any, key: Any) -> Any:
     return index(x, *arrays, spec=spec)
 
 
+def _in_range(indices: Any, n: int, mode: str) -> Any:
+    """Apply the mode of take, put and choose to indices into an axis of length n."""
+    if mode == "wrap":
+        return remainder(indices, n)
+    if mode == "clip":
+        return clip(indices, 0, n - 1)
+    if mode != "raise":
+        raise ValueError(f"clipmode must be one of 'clip', 'raise', or 'wrap' (got {mode!r})")
+    return indices
+
+
 @implements(np.take)
-def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The indices have no derivative."""
-    a = as_array(a)
+    a, indices = as_array(a), as_array(indices)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))
-    n = shape_of(a)[axis]
-    if mode == "wrap":
-        indices = np.asarray(indices) % n
-    elif mode == "clip":
-        indices = np.clip(indices, 0, n - 1)
-    return a[(slice(None),) * axis + (indices,)]
+    return a[on_axis(axis, _in_range(indices, shape_of(a)[axis], mode))]
+
+
+def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+    """Return the key that take_along_axis reads and put_along_axis writes."""
+    if len(shape_of(as_array(indices))) != len(shape):
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    grids: list[Any] = [
+        np.arange(n).reshape((1,) * i + (n,) + (1,) * (len(shape) - i - 1)) for i, n in enumerate(shape)
+    ]
+    grids[axis] = indices
+    return tuple(grids)
 
 
 @implements(np.take_along_axis)
@@ -47,41 +64,74 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     a = as_array(arr)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
-    shape = shape_of(a)
-    axis = normalise_axis(axis, len(shape))
-    key: list[Any] = [
-        np.arange(n).reshape((1,) * i + (n,) + (1,) * (len(shape) - i - 1)) for i, n in enumerate(shape)
-    ]
-    key[axis] = indices
-    return a[tuple(key)]
+    return a[_along_axis(shape_of(a), indices, normalise_axis(axis, len(shape_of(a))))]
 
 
 @implements(np.compress)
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """Select slices where a condition holds."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    return take(a, np.nonzero(np.asarray(condition))[0], axis=axis)
+    condition = concrete(condition, "compress")
+    if condition.ndim != 1:
+        raise ValueError("condition must be a 1-d array")
+    return take(a, np.flatnonzero(condition), axis=axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """Elements where a condition holds."""
+    return take(ravel(as_array(arr)), np.flatnonzero(concrete(condition, "extract")))
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """Take each element from one of several arrays."""
+    picked, *arrays = broadcast_arrays(a, *choices)
+    picked = _in_range(picked, len(arrays), mode)
+    return take_along_axis(stack(arrays), picked[None], 0)[0]
+
+
+@implements(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """The first choice whose condition holds; the others contribute exactly zero to derivatives."""
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError("list of cases must be same length as list of conditions, and not empty")
+    choices = [as_array(c) for c in (*choicelist, default)]
+    dtype = np.result_type(
+        *(c if isinstance(c, (int, float)) else dtype_of(as_array(c)) for c in (*choicelist, default))
+    )
+    result = cast(choices[-1], dtype)
+    for condition, choice in zip(reversed(condlist), reversed(choices[:-1]), strict=True):
+        result = where(condition, cast(choice, dtype), result)
+    return result
+
+
+# Where conditions hold: indices, without derivatives -----------------------------------------------------------------
 
 
 @implements(np.nonzero)
 def nonzero(a: Any) -> Any:
     """Indices: no derivative. Not under vmap, where their number would differ between examples."""
-    a = as_array(a)
-    value = a.immutable_value if isinstance(a, Array) else a
-    if isinstance(value, Batched):
-        fail(
-            ConcretizationError,
-            "nonzero (or where with one argument) of a vmapped value has a different size for each example. Use "
-            "np.where(condition, a, b).",
-        )
-    return np.nonzero(plain_bool(wrap(value)))
+    return np.nonzero(concrete(a, "nonzero"))
+
+
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """Indices: no derivative."""
+    return np.flatnonzero(concrete(a, "flatnonzero"))
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """Indices: no derivative."""
+    return np.argwhere(concrete(a, "argwhere"))
+
+
+# Diagonals and triangles ---------------------------------------------------------------------------------------------
 
 
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Diagonals, as the last axis."""
+    """Diagonals, as the last axis. A copy, where NumPy returns a read-only view."""
     a = as_array(a)
     n = len(shape_of(a))
     i, j = normalise_axis(axis1, n), normalise_axis(axis2, n)
@@ -93,7 +143,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 @implements(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
     """Sum of the diagonal."""
     return sum_(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
@@ -108,10 +158,11 @@ def diag(v: Any, k: int = 0) -> Any:
     if len(shape) != 1:
         raise ValueError("Input must be 1- or 2-d.")
     n = shape[0] + abs(k)
-    mask = np.eye(n, n, k, dtype=bool)
-    positions = np.clip(np.arange(n) + min(k, 0), 0, max(shape[0] - 1, 0))
-    rows = a[positions] if shape[0] else np.zeros(n)
-    return where(mask, reshape(rows, (n, 1)), np.zeros((), dtype_of(a)))
+    zero = np.zeros((), dtype_of(a))
+    if not shape[0]:
+        return np.zeros((n, n), dtype_of(a))
+    rows = a[np.clip(np.arange(n) + min(k, 0), 0, shape[0] - 1)]
+    return where(np.eye(n, n, k, dtype=bool), reshape(rows, (n, 1)), zero)
 
 
 @implements(np.diagflat)
@@ -120,15 +171,40 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(reshape(v, (-1,)), k)
 
 
+def _triangle(m: Any, k: int) -> tuple[Any, Any, Any]:
+    a = as_array(m)
+    mask = np.tri(*shape_of(a)[-2:], k=k, dtype=bool)
+    return mask, a, np.zeros((), dtype_of(a))
+
+
 @implements(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     """Lower triangle."""
-    a = as_array(m)
-    return where(np.tri(*shape_of(a)[-2:], k=k, dtype=bool), a, np.zeros((), dtype_of(a)))
+    mask, a, zero = _triangle(m, operator.index(k))
+    return where(mask, a, zero)
 
 
 @implements(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     """Upper triangle."""
-    a = as_array(m)
-    return where(np.tri(*shape_of(a)[-2:], k=k - 1, dtype=bool), np.zeros((), dtype_of(a)), a)
+    mask, a, zero = _triangle(m, operator.index(k) - 1)
+    return where(mask, zero, a)
+
+
+__all__ = [
+    "argwhere",
+    "choose",
+    "compress",
+    "diag",
+    "diagflat",
+    "diagonal",
+    "extract",
+    "flatnonzero",
+    "nonzero",
+    "select",
+    "take",
+    "take_along_axis",
+    "trace",
+    "tril",
+    "triu",
+]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
 
 from wengert.array import Array, call_numpy_function, call_ufunc
-from wengert.core.values import Value
-from wengert.numpy import contraction, indexing, reductions, shaping, sorting, ufuncs
+from wengert.core.values import Value, dtype_of
+from wengert.errors import UnsupportedOperationError, fail
+from wengert.numpy import contraction, indexing, joining, reductions, shaping, sorting, ufuncs, writing
 
 
 def _variadic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,57 +21,168 @@ def _variadic(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(self, **kwargs)
         return function(self, args[0] if len(args) == 1 else args, **kwargs)
 
+    method.__doc__ = function.__doc__
     return method
 
 
-#: Method name -> function of the namespace.
+def _astype(
+    self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+) -> Any:
+    """Cast to another dtype."""
+    if not np.can_cast(dtype_of(self), dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(f"Cannot cast array from {dtype_of(self)!r} to {np.dtype(dtype)!r} according to '{casting}'")
+    return shaping.astype(self, dtype, copy=copy)
+
+
+#: Method name -> function of the namespace, for methods that leave the array as it is.
 METHODS: dict[str, Callable[..., Any]] = {
-    "sum": reductions.sum,
-    "prod": reductions.prod,
-    "mean": reductions.mean,
-    "var": reductions.var,
-    "std": reductions.std,
-    "max": reductions.max,
-    "min": reductions.min,
-    "ptp": reductions.ptp,
     "all": reductions.all,
     "any": reductions.any,
     "argmax": reductions.argmax,
     "argmin": reductions.argmin,
+    "argpartition": sorting.argpartition,
     "argsort": sorting.argsort,
-    "searchsorted": sorting.searchsorted,
-    "cumsum": reductions.cumsum,
-    "cumprod": reductions.cumprod,
+    "astype": _astype,
+    "choose": indexing.choose,
     "clip": ufuncs.clip,
-    "round": ufuncs.round,
+    "compress": lambda self, condition, axis=None, out=None: indexing.compress(condition, self, axis, out),
     "conj": ufuncs.conj,
     "conjugate": ufuncs.conj,
-    "dot": contraction.dot,
-    "trace": indexing.trace,
+    "copy": lambda self, order="C": shaping.copy(self, order),
+    "cumprod": reductions.cumprod,
+    "cumsum": reductions.cumsum,
     "diagonal": indexing.diagonal,
-    "take": indexing.take,
-    "compress": indexing.compress,
+    "dot": contraction.dot,
+    "flatten": lambda self, order="C": shaping.copy(shaping.ravel(self, order)),
+    "max": reductions.max,
+    "mean": reductions.mean,
+    "min": reductions.min,
     "nonzero": indexing.nonzero,
-    "reshape": _variadic(shaping.reshape),
-    "transpose": _variadic(shaping.transpose),
+    "prod": reductions.prod,
     "ravel": shaping.ravel,
-    "flatten": lambda self, order="C": shaping.copy(shaping.ravel(self, order=order)),
-    "swapaxes": shaping.swapaxes,
+    "repeat": joining.repeat,
+    "reshape": _variadic(shaping.reshape),
+    "round": ufuncs.round,
+    "searchsorted": sorting.searchsorted,
     "squeeze": shaping.squeeze,
-    "repeat": shaping.repeat,
-    "astype": lambda self, dtype, order="K", casting="unsafe", subok=True, copy=True: shaping.astype(
-        self, dtype
-    ),
-    "copy": shaping.copy,
+    "std": reductions.std,
+    "sum": reductions.sum,
+    "swapaxes": shaping.swapaxes,
+    "take": indexing.take,
+    "trace": indexing.trace,
+    "transpose": _variadic(shaping.transpose),
+    "var": reductions.var,
 }
+
+
+# Methods that change the array, and those that an Array cannot have -----------------------------------------------------
+
+
+def _sort(self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    """Sort in place."""
+    self[...] = sorting.sort(self, axis, kind, order, stable=stable)
+
+
+def _partition(self: Array, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+    """Partition in place."""
+    self[...] = sorting.partition(self, kth, axis, kind, order)
+
+
+def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:  # noqa: A002
+    """Return a view of the whole array."""
+    if (dtype is not None and dtype != self.dtype) or type is not None:
+        fail(
+            UnsupportedOperationError,
+            f"view({dtype}) reinterprets the bytes of a traced array, which has no derivative. Use astype, or .real and "
+            ".imag for the parts of complex numbers.",
+        )
+    return self[...]
+
+
+def _refused(name: str, instead: str) -> Callable[..., NoReturn]:
+    def method(self: Array, *args: Any, **kwargs: Any) -> NoReturn:
+        fail(UnsupportedOperationError, f"the method {name} of a traced array is not supported. {instead}")
+
+    method.__doc__ = "Not supported: raises `UnsupportedOperationError`."
+    return method
+
+
+def _of_bytes(name: str) -> Callable[..., Any]:
+    def method(self: Array, *args: Any, **kwargs: Any) -> Any:
+        return getattr(np.asarray(self), name)(*args, **kwargs)  # a traced Array raises here, and says why
+
+    method.__doc__ = "Only for arrays that are not traced."
+    return method
+
+
+#: Method name -> function, for the methods that only `Array` has.
+ARRAY_METHODS: dict[str, Callable[..., Any]] = {
+    "partition": _partition,
+    "put": writing.put,
+    "sort": _sort,
+    "view": _view,
+    "resize": _refused("resize", "Use np.resize or np.concatenate, which make a new array."),
+    "byteswap": _refused("byteswap", "It has no derivative."),
+    "setfield": _refused("setfield", "Use item assignment."),
+    "getfield": _refused("getfield", "Use indexing, .real or .imag."),
+    "setflags": _refused("setflags", "Arrays are always writable; hand out copies instead."),
+    "dump": _of_bytes("dump"),
+    "dumps": _of_bytes("dumps"),
+    "tobytes": _of_bytes("tobytes"),
+    "tofile": _of_bytes("tofile"),
+}
+
+
+class Flat:
+    """The elements of an Array in C order, to be read and written: ``x.flat[::2] = 0``."""
+
+    def __init__(self, array: Array) -> None:
+        self.base = array
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(shaping.ravel(self.base))
+
+    def __len__(self) -> int:
+        return self.base.size
+
+    def __getitem__(self, key: Any) -> Any:
+        return shaping.copy(shaping.ravel(self.base)[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        positions = np.arange(self.base.size)[key]
+        writing.put(self.base, positions, value)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        args = [shaping.ravel(a.base) if isinstance(a, Flat) else a for a in args]
+        return func(*args, **kwargs)
+
+    def copy(self) -> Any:
+        """Return a flat copy."""
+        return shaping.copy(shaping.ravel(self.base))
+
+
+def _set_flat(self: Array, value: Any) -> None:
+    Flat(self)[:] = value
+
+
+def _as_method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    # A plain function, so that it binds to the instance.
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = function.__doc__ or f"See `numpy.ndarray.{name}`."
+    return method
 
 
 def attach() -> None:
     """Give `Array` and `Value` NumPy's methods and protocols."""
     for name, function in METHODS.items():
-        # A plain function, so that it binds to the instance.
-        setattr(Array, name, _as_method(function))
-        setattr(Value, name, _as_method(function))
+        setattr(Array, name, _as_method(name, function))
+        setattr(Value, name, _as_method(name, function))
+    for name, function in ARRAY_METHODS.items():
+        setattr(Array, name, _as_method(name, function))
+    Array.flat = property(Flat, _set_flat, doc="The elements in C order.")  # type: ignore[method-assign,assignment]
     Value.T = property(shaping.transpose)  # type: ignore[attr-defined]
     Value.mT = property(shaping.matrix_transpose)  # type: ignore[attr-defined]
     Value.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
@@ -80,15 +194,6 @@ def attach() -> None:
     Value.__array_function__ = lambda self, func, types, args, kwargs: call_numpy_function(  # type: ignore[attr-defined]
         func, args, kwargs
     )
-
-
-def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    method.__name__ = getattr(function, "__name__", "method")
-    method.__doc__ = function.__doc__
-    return method
 
 
 attach()

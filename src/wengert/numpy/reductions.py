@@ -1,7 +1,8 @@
-"""Sums, means, extrema, products, norms over axes, and scans."""
+"""Reductions and scans: sums, products, extrema, means, truth values. Those that leave out NaNs are in `missing`."""
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -10,42 +11,52 @@ import numpy as np
 from wengert.core.combinators import reduce_sum
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import (
-    ACCUMULATIONS,
-    REDUCTIONS,
     as_array,
-    astype,
     call,
+    given,
     implements,
+    no_value,
     normalise_axes,
     normalise_axis,
-    reshape,
+    on_axis,
 )
+from wengert.numpy.joining import concatenate
+from wengert.numpy.shaping import broadcast_to, cast, ravel, reshape
+from wengert.numpy.ufuncs import maximum, minimum, not_equal, sqrt, square, subtract, where
+from wengert.numpy.universal import ACCUMULATIONS, REDUCTIONS
 from wengert.rules import reductions as r
-from wengert.rules.elementwise import where as where_primitive
 
-_no_value = np._NoValue  # type: ignore[attr-defined]
+_where = where  # many functions here have an argument of that name
+
+
+def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction; NumPy lets scalars be reduced over axis 0 and -1."""
+    if ndim == 0 and axis in (0, -1):
+        return ()
+    return normalise_axes(axis, ndim)
+
+
+def restore_axes(out: Any, shape: tuple[int, ...], axis: Any, keepdims: Any) -> Any:
+    """Put reduced axes back with length 1 if `keepdims` says so."""
+    if not keepdims or keepdims is no_value:
+        return out
+    axes = reduced_axes(axis, len(shape))
+    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
 def _reduce(primitive: Callable[..., Any], a: Any, axis: Any, keepdims: Any) -> Any:
-    """Reduce over axes given as users give them."""
-    a = as_array(a)
     shape = shape_of(a)
-    axes = normalise_axes(axis, len(shape))
-    out = call(primitive, a, axis=axes)
-    if keepdims and keepdims is not _no_value:
-        out = reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape)))
-    return out
+    return restore_axes(call(primitive, a, axis=reduced_axes(axis, len(shape))), shape, axis, keepdims)
 
 
 def _masked(a: Any, mask: Any, replacement: Any) -> Any:
     """Replace what the reduction's where= leaves out."""
-    if mask is True or mask is _no_value:
-        return a
-    return call(where_primitive, mask, a, replacement)
+    return a if mask is True or mask is no_value else _where(mask, a, replacement)
 
 
-def _given(initial: Any) -> bool:
-    return initial is not _no_value and initial is not None
+def prepared(a: Any, dtype: Any) -> Any:
+    """Return the argument as an array of the dtype that is to be computed with."""
+    return as_array(a) if dtype is None else cast(as_array(a), dtype)
 
 
 @implements(np.sum)
@@ -53,14 +64,14 @@ def sum(  # noqa: A001
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    keepdims: Any = False,
-    initial: Any = _no_value,
+    out: Any = None,
+    keepdims: Any = no_value,
+    initial: Any = no_value,
     where: Any = True,
 ) -> Any:
     """Sum over axes."""
-    a = as_array(a) if dtype is None else astype(a, dtype)
-    out = _reduce(reduce_sum, _masked(a, where, 0), axis, keepdims)
-    return out + initial if _given(initial) else out
+    total = _reduce(reduce_sum, _masked(prepared(a, dtype), where, 0), axis, keepdims)
+    return total + initial if given(initial) else total
 
 
 @implements(np.prod)
@@ -68,30 +79,36 @@ def prod(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    keepdims: Any = False,
-    initial: Any = _no_value,
+    out: Any = None,
+    keepdims: Any = no_value,
+    initial: Any = no_value,
     where: Any = True,
 ) -> Any:
     """Right derivatives, of any order, also where elements are zero."""
-    a = as_array(a) if dtype is None else astype(a, dtype)
-    out = _reduce(r.reduce_prod, _masked(a, where, 1), axis, keepdims)
-    return out * initial if _given(initial) else out
+    product = _reduce(r.reduce_prod, _masked(prepared(a, dtype), where, 1), axis, keepdims)
+    return product * initial if given(initial) else product
 
 
-def _count(shape: tuple[int, ...], axis: Any, where: Any, keepdims: Any) -> Any:
-    """Number of elements that are averaged."""
-    if where is True or where is _no_value:
-        return float(np.prod([shape[i] for i in normalise_axes(axis, len(shape))]))
-    mask = np.broadcast_to(np.asarray(where), shape)
-    return np.add.reduce(mask, axis=normalise_axes(axis, len(shape)), keepdims=bool(keepdims), dtype=float)
+def _count(shape: tuple[int, ...], axis: Any, where: Any, keepdims: Any, dtype: Any) -> Any:
+    """Number of elements that are averaged, of a type that does not promote the sum that is divided by it."""
+    axes = reduced_axes(axis, len(shape))
+    if where is True or where is no_value:
+        return float(np.prod([shape[i] for i in axes]))
+    counts = _reduce(reduce_sum, broadcast_to(as_array(where), shape), axis, keepdims)
+    return cast(counts, dtype.type(0).real.dtype if dtype.kind in "fc" else float)
 
 
 @implements(np.mean)
-def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = True
+) -> Any:
     """Mean over axes."""
-    a = as_array(a)
-    keep = bool(keepdims) and keepdims is not _no_value
-    return sum(a, axis=axis, dtype=dtype, keepdims=keep, where=where) / _count(shape_of(a), axis, where, keep)
+    a = prepared(a, dtype)
+    total = sum(a, axis=axis, keepdims=keepdims, where=where)
+    return total / _count(shape_of(a), axis, where, keepdims, dtype_of(a))
+
+
+_mean = mean
 
 
 @implements(np.var)
@@ -99,24 +116,24 @@ def var(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
+    out: Any = None,
     ddof: float = 0,
-    keepdims: Any = False,
+    keepdims: Any = no_value,
+    *,
     where: Any = True,
-    mean: Any = _no_value,
-    correction: Any = _no_value,
+    mean: Any = no_value,
+    correction: Any = no_value,
 ) -> Any:
     """Variance over axes."""
-    a = as_array(a) if dtype is None else astype(a, dtype)
-    keep = bool(keepdims) and keepdims is not _no_value
-    center = _mean(a, axis=axis, keepdims=True, where=where) if mean is _no_value else mean
-    deviation = a - center
-    squares = deviation**2 if dtype_of(a).kind != "c" else deviation.real**2 + deviation.imag**2
-    free = correction if correction is not _no_value else ddof
-    count = _count(shape_of(a), axis, where, keep)
-    return sum(squares, axis=axis, keepdims=keep, where=where) / np.maximum(count - free, 0)
-
-
-_mean = mean
+    a = prepared(a, dtype)
+    deviation = a - (_mean(a, axis=axis, keepdims=True, where=where) if mean is no_value else as_array(mean))
+    if dtype_of(deviation).kind == "c":
+        squares = square(deviation.real) + square(deviation.imag)
+    else:
+        squares = square(deviation)
+    free = _count(shape_of(a), axis, where, keepdims, dtype_of(a)) - (ddof if correction is no_value else correction)
+    total = sum(squares, axis=axis, keepdims=keepdims, where=where)
+    return total / (builtins.max(free, 0.0) if isinstance(free, float) else maximum(free, 0))
 
 
 @implements(np.std)
@@ -124,101 +141,162 @@ def std(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
+    out: Any = None,
     ddof: float = 0,
-    keepdims: Any = False,
+    keepdims: Any = no_value,
+    *,
     where: Any = True,
-    mean: Any = _no_value,
-    correction: Any = _no_value,
+    mean: Any = no_value,
+    correction: Any = no_value,
 ) -> Any:
-    """Standard deviation over axes."""
-    return np.sqrt(
-        var(
-            a,
-            axis=axis,
-            dtype=dtype,
-            ddof=ddof,
-            keepdims=keepdims,
-            where=where,
-            mean=mean,
-            correction=correction,
-        )
+    """Standard deviation over axes. As for a norm, the derivative at 0 (equal elements) is 0."""
+    return root_of_square(
+        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction),
     )
 
 
+def root_of_square(x: Any) -> Any:
+    """Square root with derivative 0 at 0."""
+    zero = x == 0
+    return _where(zero, x, sqrt(_where(zero, 1, x)))
+
+
+def _extremum(primitive: Any, ufunc: Any, lowest: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any):
+    a = as_array(a)
+    dtype = dtype_of(a)
+    if where is not True and where is not no_value:
+        if not given(initial):
+            raise ValueError(
+                f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where mask one has to "
+                "specify 'initial'"
+            )
+        a = _where(where, a, as_array(initial).cast(dtype) if dtype.kind not in "fc" else lowest)
+    if given(initial):
+        shape = shape_of(a)
+        if 0 in (shape[i] for i in reduced_axes(axis, len(shape))):
+            axes = reduced_axes(axis, len(shape))
+            kept = tuple(n for i, n in enumerate(shape) if i not in axes)
+            return restore_axes(broadcast_to(cast(initial, dtype), kept), shape, axis, keepdims)
+        return ufunc(_reduce(primitive, a, axis, keepdims), initial)
+    return _reduce(primitive, a, axis, keepdims)
+
+
 @implements(np.max, np.amax)
-def max(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = _no_value, where: Any = True) -> Any:  # noqa: A001
+def max(  # noqa: A001
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = True
+) -> Any:
     """The derivative is shared equally between ties."""
-    out = _reduce(r.reduce_max, _masked(as_array(a), where, -np.inf), axis, keepdims)
-    return np.maximum(out, initial) if _given(initial) else out
+    return _extremum(r.reduce_max, maximum, -np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.min, np.amin)
-def min(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = _no_value, where: Any = True) -> Any:  # noqa: A001
+def min(  # noqa: A001
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = True
+) -> Any:
     """The derivative is shared equally between ties."""
-    out = _reduce(r.reduce_min, _masked(as_array(a), where, np.inf), axis, keepdims)
-    return np.minimum(out, initial) if _given(initial) else out
+    return _extremum(r.reduce_min, minimum, np.inf, a, axis, keepdims, initial, where)
 
 
 amax, amin = max, min
 
 
 @implements(np.ptp)
-def ptp(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value) -> Any:
     """Maximum minus minimum."""
     return max(a, axis=axis, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
 
 
 @implements(np.all)
-def all(a: Any, axis: Any = None, keepdims: Any = False, where: Any = True) -> Any:  # noqa: A001
+def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = True) -> Any:  # noqa: A001
     """A truth value: no derivative."""
     return _reduce(r.reduce_all, _masked(as_array(a), where, 1), axis, keepdims)
 
 
 @implements(np.any)
-def any(a: Any, axis: Any = None, keepdims: Any = False, where: Any = True) -> Any:  # noqa: A001
+def any(a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = True) -> Any:  # noqa: A001
     """A truth value: no derivative."""
     return _reduce(r.reduce_any, _masked(as_array(a), where, 0), axis, keepdims)
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """A count: no derivative."""
+    return sum(not_equal(a, 0), axis=axis, dtype=np.intp, keepdims=keepdims)
+
+
+# Indices of extrema --------------------------------------------------------------------------------------------------
 
 
 def _along(primitive: Callable[..., Any], a: Any, axis: Any) -> Any:
     """Apply a function along one axis, of the flattened array for None."""
     a = as_array(a)
-    if axis is None:
+    if axis is None or not shape_of(a):
+        normalise_axis(axis or 0, 1)
         a, axis = reshape(a, (-1,)), 0
     return call(primitive, a, axis=normalise_axis(axis, len(shape_of(a))))
 
 
-def _arg_extremum(primitive: Callable[..., Any], a: Any, axis: Any, keepdims: Any) -> Any:
-    out = _along(primitive, a, axis)
-    if keepdims and keepdims is not _no_value:
-        shape = shape_of(as_array(a))
-        axes = normalise_axes(axis, len(shape))
-        return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape)))
-    return out
-
-
 @implements(np.argmax)
-def argmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
-    return _arg_extremum(r.argmax, a, axis, keepdims)
+    return restore_axes(_along(r.argmax, a, axis), shape_of(as_array(a)), axis, keepdims)
 
 
 @implements(np.argmin)
-def argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
-    return _arg_extremum(r.argmin, a, axis, keepdims)
+    return restore_axes(_along(r.argmin, a, axis), shape_of(as_array(a)), axis, keepdims)
+
+
+# Scans ---------------------------------------------------------------------------------------------------------------
 
 
 @implements(np.cumsum)
-def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Cumulative sum."""
-    return _along(r.cumsum, a if dtype is None else astype(a, dtype), axis)
+    return _along(r.cumsum, prepared(a, dtype), axis)
 
 
 @implements(np.cumprod)
-def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Right derivatives, of any order, also where elements are zero."""
-    return _along(r.cumprod, a if dtype is None else astype(a, dtype), axis)
+    return _along(r.cumprod, prepared(a, dtype), axis)
+
+
+@implements(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: Any = no_value) -> Any:
+    """Differences of neighbours, n times."""
+    a = as_array(a)
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n!r}")
+    if not shape_of(a):
+        raise ValueError("diff requires input that is at least one dimensional")
+    axis = normalise_axis(axis, len(shape_of(a)))
+    if n == 0:
+        return a
+
+    def side(x: Any) -> list[Any]:
+        if x is no_value:
+            return []
+        x = as_array(x)
+        shape = shape_of(a)
+        return [x if shape_of(x) else broadcast_to(x, (*shape[:axis], 1, *shape[axis + 1 :]))]
+
+    pieces = [*side(prepend), a, *side(append)]
+    result = concatenate(pieces, axis=axis) if len(pieces) > 1 else a
+    step: Any = not_equal if dtype_of(result).kind == "b" else subtract
+    for _ in range(n):
+        result = step(result[on_axis(axis, slice(1, None))], result[on_axis(axis, slice(None, -1))])
+    return result
+
+
+@implements(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Differences of neighbours of the flattened array, with values put before and after them."""
+    result = diff(ravel(as_array(ary)))
+    pieces = [*([] if to_begin is None else [ravel(as_array(to_begin))]), result]
+    pieces += [] if to_end is None else [ravel(as_array(to_end))]
+    return concatenate(pieces, dtype=dtype_of(result))
 
 
 REDUCTIONS.update(
@@ -232,3 +310,25 @@ REDUCTIONS.update(
     }
 )
 ACCUMULATIONS.update({np.add: cumsum, np.multiply: cumprod})
+
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "diff",
+    "ediff1d",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "ptp",
+    "std",
+    "sum",
+    "var",
+]

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, from_sequence, take_broadcast, take_reshape, take_transpose, unwrap, wrap
+from wengert.array import Array, take_broadcast, take_reshape, take_transpose, wrap, wrap_owned
 from wengert.core import combinators
-from wengert.core.values import dtype_of, shape_of
+from wengert.core.values import Value, dtype_of, representative, shape_of
+from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
 from wengert.rules import structural
-from wengert.rules.joining import concatenate as concatenate_primitive
+
+
+def as_shape(shape: Any) -> tuple[int, ...]:
+    """Return a shape given as an int or a sequence of ints as a tuple."""
+    return tuple(operator.index(n) for n in (shape if isinstance(shape, Iterable) else (shape,)))
 
 
 def _resolve_shape(size: int, newshape: Any) -> tuple[int, ...]:
     """Replace the -1 of a shape."""
-    shape = tuple(int(n) for n in newshape) if isinstance(newshape, Sequence) else (int(newshape),)
+    shape = as_shape(newshape)
     if shape.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
-    if -1 in shape:
-        known = int(np.prod([n for n in shape if n != -1]))
-        if known == 0 or size % known:
-            raise ValueError(f"cannot reshape array of size {size} into shape {shape}")
+    known = int(np.prod([n for n in shape if n != -1]))
+    if -1 in shape and known and size % known == 0:
         shape = tuple(size // known if n == -1 else n for n in shape)
-    if int(np.prod(shape)) != size:
+    if min(shape, default=0) < 0 or int(np.prod(shape)) != size:
         raise ValueError(f"cannot reshape array of size {size} into shape {shape}")
     return shape
+
+
+def _memory_order(a: Any, order: str) -> str:
+    """Replace the orders A and K, which depend on the layout in memory, by C or F."""
+    if order not in ("C", "F", "A", "K"):
+        raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+    if order in ("A", "K"):
+        value = representative(a._peek() if isinstance(a, Array) else a)
+        return "F" if isinstance(value, np.ndarray) and value.flags.fnc else "C"
+    return order
 
 
 @implements(np.reshape)
@@ -35,19 +50,27 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
     """A view where NumPy returns one."""
     a = as_array(a)
     shape = _resolve_shape(int(np.prod(shape_of(a))), shape)
-    if order == "F":
-        return transpose(reshape(transpose(a), shape[::-1]))
-    if isinstance(a, Array):
-        return (
-            take_reshape(a, shape) if not copy else wrap(combinators.reshape(a.immutable_value, shape=shape))
-        )
-    return combinators.reshape(a, shape=shape)
+    if _memory_order(a, order) == "F":
+        return transpose(reshape(transpose(a), shape[::-1], copy=copy))
+    if not isinstance(a, Array):
+        return combinators.reshape(a, shape=shape)
+    if copy:
+        return take_reshape(copy_of(a), shape)
+    view = take_reshape(a, shape)
+    if copy is False and type(view) is Array:
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
+    return view
 
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
     """A view where NumPy returns one."""
-    return reshape(a, (-1,), order="F" if order == "F" else "C")
+    a = as_array(a)
+    if order == "K" and len(shape_of(a)) > 1:
+        value = representative(a._peek() if isinstance(a, Array) else a)
+        steps = [-abs(s) for s in value.strides]
+        return reshape(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]), (-1,))
+    return reshape(a, (-1,), order=order)
 
 
 @implements(np.transpose, np.permute_dims)
@@ -67,6 +90,9 @@ permute_dims = transpose
 @implements(np.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
     """A view."""
+    x = as_array(x)
+    if len(shape_of(x)) < 2:
+        raise ValueError(f"Input array must be at least 2-dimensional, but it is {len(shape_of(x))}")
     return swapaxes(x, -1, -2)
 
 
@@ -101,7 +127,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     a = as_array(a)
     n = len(shape_of(a))
     axis = normalise_axis(axis, n)
-    start = start + n if start < 0 else start
+    start = normalise_axis(start, n + 1) if start >= 0 else normalise_axis(start, n)
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
@@ -131,7 +157,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """A read-only view."""
     a = as_array(array)
-    shape = tuple(int(n) for n in shape) if isinstance(shape, Sequence) else (int(shape),)
+    shape = as_shape(shape)
     own = shape_of(a)
     if np.broadcast_shapes(own, shape) != shape:
         raise ValueError(f"operands could not be broadcast together with remapped shapes {own} and {shape}")
@@ -146,139 +172,39 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     return tuple(broadcast_to(x, shape) for x in xs)
 
 
-def _at_least(a: Any, n: int) -> Any:
+def at_least(a: Any, n: int) -> Any:
     """Insert axes as np.atleast_1d, 2d and 3d do."""
     a = as_array(a)
     shape = shape_of(a)
     if len(shape) >= n:
         return a
-    padded = {0: (1,) * n, 1: (1, *shape, 1)[-n if n == 3 else 0 : None if n == 3 else 2], 2: (*shape, 1)}[
-        len(shape)
-    ]
-    return reshape(a, padded)
+    if n == 3 and len(shape) == 2:
+        return reshape(a, (*shape, 1))
+    row = shape or (1,)
+    return reshape(a, (row, (1, *row), (1, *row, 1))[n - 1])
+
+
+def _each_at_least(n: int, arys: Sequence[Any]) -> Any:
+    out = tuple(at_least(a, n) for a in arys)
+    return out[0] if len(out) == 1 else out
 
 
 @implements(np.atleast_1d)
 def atleast_1d(*arys: Any) -> Any:
     """Views."""
-    out = tuple(_at_least(a, 1) for a in arys)
-    return out[0] if len(out) == 1 else out
+    return _each_at_least(1, arys)
 
 
 @implements(np.atleast_2d)
 def atleast_2d(*arys: Any) -> Any:
     """Views."""
-    out = tuple(_at_least(a, 2) for a in arys)
-    return out[0] if len(out) == 1 else out
+    return _each_at_least(2, arys)
 
 
 @implements(np.atleast_3d)
 def atleast_3d(*arys: Any) -> Any:
     """Views."""
-    out = tuple(_at_least(a, 3) for a in arys)
-    return out[0] if len(out) == 1 else out
-
-
-# Joining and splitting -----------------------------------------------------------------------------------------------
-
-
-def _common_dtype(xs: Sequence[Any], dtype: Any = None) -> list[Any]:
-    """Cast values to their common dtype, as NumPy's joining functions do."""
-    common = np.result_type(*(dtype_of(x) for x in xs)) if dtype is None else np.dtype(dtype)
-    return [x if dtype_of(x) == common else combinators.astype(x, dtype=common) for x in xs]
-
-
-@implements(np.concatenate, np.concat)
-def concatenate(arrays: Any, /, axis: int | None = 0, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Join along an existing axis."""
-    xs = [as_array(a) for a in (arrays if not isinstance(arrays, Array) else list(arrays))]
-    if axis is None:
-        xs, axis = [ravel(x) for x in xs], 0
-    if not xs:
-        raise ValueError("need at least one array to concatenate")
-    axis = normalise_axis(axis, len(shape_of(xs[0])))
-
-    def join(*values: Any) -> Any:
-        return concatenate_primitive(*_common_dtype(values, dtype), axis=axis)
-
-    return call(join, *xs)
-
-
-concat = concatenate
-
-
-@implements(np.stack)
-def stack(arrays: Any, axis: int = 0, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Join along a new axis."""
-    xs = [as_array(a) for a in arrays]
-    if not xs:
-        raise ValueError("need at least one array to stack")
-    if len({shape_of(x) for x in xs}) != 1:
-        raise ValueError("all input arrays must have the same shape")
-    axis = normalise_axis(axis, len(shape_of(xs[0])) + 1)
-    return concatenate([expand_dims(x, axis) for x in xs], axis=axis, dtype=dtype)
-
-
-@implements(np.vstack)
-def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Join rows."""
-    return concatenate([_at_least(a, 2) for a in tup], axis=0, dtype=dtype)
-
-
-@implements(np.hstack)
-def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Join along the second axis, the first for vectors."""
-    xs = [_at_least(a, 1) for a in tup]
-    return concatenate(xs, axis=0 if len(shape_of(xs[0])) == 1 else 1, dtype=dtype)
-
-
-@implements(np.dstack)
-def dstack(tup: Any) -> Any:
-    """Join along the third axis."""
-    return concatenate([_at_least(a, 3) for a in tup], axis=2)
-
-
-@implements(np.column_stack)
-def column_stack(tup: Any) -> Any:
-    """Join vectors as columns."""
-    xs = [as_array(a) for a in tup]
-    return concatenate([x if len(shape_of(x)) > 1 else reshape(x, (-1, 1)) for x in xs], axis=1)
-
-
-@implements(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Views."""
-    a = as_array(ary)
-    axis = normalise_axis(axis, len(shape_of(a)))
-    n = shape_of(a)[axis]
-    parts = np.array_split(np.arange(n), indices_or_sections)
-    if isinstance(indices_or_sections, (int, np.integer)):
-        bounds = [0, *np.cumsum([len(p) for p in parts])]
-    else:
-        bounds = [0, *(int(i) for i in indices_or_sections), n]
-    key = (slice(None),) * axis
-    return [a[(*key, slice(int(i), int(j)))] for i, j in zip(bounds[:-1], bounds[1:], strict=True)]
-
-
-@implements(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Views."""
-    n = shape_of(as_array(ary))[axis]
-    if isinstance(indices_or_sections, (int, np.integer)) and n % indices_or_sections:
-        raise ValueError("array split does not result in an equal division")
-    return array_split(ary, indices_or_sections, axis)
-
-
-@implements(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """Views."""
-    return split(ary, indices_or_sections, 0 if len(shape_of(as_array(ary))) == 1 else 1)
-
-
-@implements(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """Views."""
-    return split(ary, indices_or_sections, 0)
+    return _each_at_least(3, arys)
 
 
 # Rearranging ---------------------------------------------------------------------------------------------------------
@@ -308,55 +234,33 @@ def fliplr(m: Any) -> Any:
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """A view."""
     a = as_array(m)
+    if len(axes) != 2:
+        raise ValueError("len(axes) must be 2.")
     i, j = normalise_axes(axes, len(shape_of(a)))
     k %= 4
+    if k == 0:
+        return a[:]
     if k == 2:
         return flip(a, (i, j))
-    if k == 1:
-        return swapaxes(flip(a, j), i, j)
-    return flip(swapaxes(a, i, j), j) if k == 3 else a
-
-
-@implements(np.roll)
-def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    """Shift elements cyclically."""
-    a = as_array(a)
-    if axis is None:
-        return reshape(roll(reshape(a, (-1,)), shift, 0), shape_of(a))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    shifts = np.broadcast_to(shift, (len(axes),))
-    for s, ax in zip(shifts, axes, strict=True):
-        ax = normalise_axis(ax, len(shape_of(a)))
-        n = shape_of(a)[ax]
-        key = (slice(None),) * ax
-        s = int(s) % n if n else 0
-        if s:
-            a = concatenate([a[(*key, slice(n - s, None))], a[(*key, slice(None, n - s))]], axis=ax)
-    return a
-
-
-@implements(np.repeat)
-def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Repeat each element."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
-    positions = np.repeat(np.arange(shape_of(a)[axis]), np.asarray(repeats))
-    return a[(slice(None),) * axis + (positions,)]
+    return swapaxes(flip(a, j), i, j) if k == 1 else flip(swapaxes(a, i, j), j)
 
 
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     """Repeat the whole array."""
     a = as_array(A)
-    counts = tuple(reps) if isinstance(reps, (Sequence, np.ndarray)) else (reps,)
+    counts = as_shape(reps)
     rank = max(len(counts), len(shape_of(a)))
-    counts = (1,) * (rank - len(counts)) + tuple(int(c) for c in counts)
+    counts = (1,) * (rank - len(counts)) + counts
     shape = (1,) * (rank - len(shape_of(a))) + shape_of(a)
-    doubled = tuple(n for pair in zip(counts, shape, strict=True) for n in pair)
-    spread = broadcast_to(reshape(a, tuple(n for s in shape for n in (1, s))), doubled)
-    return reshape(spread, tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+    def repeated(x: Any) -> Any:
+        spread = combinators.reshape(x, shape=tuple(n for s in shape for n in (1, s)))
+        pairs = tuple(n for pair in zip(counts, shape, strict=True) for n in pair)
+        spread = combinators.broadcast_to(spread, shape=pairs)
+        return combinators.reshape(spread, shape=tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+    return call(repeated, a)
 
 
 # Conversion ----------------------------------------------------------------------------------------------------------
@@ -365,21 +269,72 @@ def tile(A: Any, reps: Any) -> Any:
 @implements(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """A cast to a real or complex floating-point type keeps derivatives; one to an integer type ends them."""
+    x = as_array(x)
     target = np.dtype(dtype)
-    if dtype_of(x).kind == "c" and target.kind in "biuf":
+    if not copy and dtype_of(x) == target:
+        return x
+    if dtype_of(x).kind == "c" and target.kind in "iuf":
+        warnings.warn(
+            "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=3
+        )
         x = x.real
     return call(combinators.astype, x, dtype=target)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """Cast an array, scalar or number; without the checks and warnings of `astype`."""
+    x = as_array(x)
+    return x if dtype_of(x) == dtype else call(combinators.astype, x, dtype=np.dtype(dtype))
+
+
+def cast_kept(x: Any, dtype: np.dtype[Any]) -> Any:
+    """Cast what is to become part of an array of that dtype; an error if that would cut off a derivative."""
+    x = as_array(x)
+    traced = isinstance(x._peek() if isinstance(x, Array) else x, Value)
+    if traced and dtype_of(x).kind in "fc" and dtype.kind not in ("fc" if dtype_of(x).kind == "f" else "c"):
+        fail(
+            UnsupportedOperationError,
+            f"a traced {dtype_of(x)} value was to become part of an array of dtype {dtype}, which would cut off its "
+            "derivative (or its imaginary part). Make the array with dtype float or complex.",
+        )
+    return cast(x, dtype)
+
+
+def copy_of(a: Any) -> Any:
+    """Return an Array (or value) that shares nothing with `a`."""
+    if not isinstance(a, Array):
+        return a if isinstance(a, Value) else np.array(a)[()]
+    value = a.immutable_value
+    return wrap_owned(np.array(value)) if isinstance(value, np.ndarray) else wrap(value)
 
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """An independent Array."""
-    return wrap(a.immutable_value) if isinstance(a, Array) else a
+    return copy_of(as_array(a))
 
 
-def array_from(obj: Any, dtype: Any = None) -> Any:
-    """Return a new Array from an Array, a value or a nested sequence that contains some."""
-    value = unwrap(obj) if not isinstance(obj, (list, tuple)) else from_sequence(obj)
-    if dtype is not None and dtype_of(value) != np.dtype(dtype):
-        value = combinators.astype(value, dtype=np.dtype(dtype))
-    return wrap(value)
+__all__ = [
+    "astype",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_arrays",
+    "broadcast_to",
+    "copy",
+    "expand_dims",
+    "flip",
+    "fliplr",
+    "flipud",
+    "matrix_transpose",
+    "moveaxis",
+    "permute_dims",
+    "ravel",
+    "reshape",
+    "rollaxis",
+    "rot90",
+    "squeeze",
+    "swapaxes",
+    "tile",
+    "transpose",
+]

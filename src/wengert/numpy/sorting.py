@@ -6,23 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, plain_bool
 from wengert.core.values import shape_of
-from wengert.numpy.dispatch import as_array, call, implements, normalise_axis
-from wengert.numpy.indexing import take_along_axis
-from wengert.numpy.shaping import reshape
-from wengert.rules import reductions
+from wengert.numpy.dispatch import as_array, call, concrete, implements, normalise_axis
+from wengert.numpy.indexing import take, take_along_axis
+from wengert.numpy.shaping import cast_kept, ravel, reshape
+from wengert.rules import indexing, reductions
 
 
 @implements(np.argsort)
 def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """Indices: no derivative."""
     a = as_array(a)
-    if axis is None:
+    if axis is None or not shape_of(a):
         a, axis = reshape(a, (-1,)), 0
-    return call(
-        reductions.argsort, a, axis=normalise_axis(axis, len(shape_of(a))), kind="stable" if stable else kind
-    )
+    return call(reductions.argsort, a, axis=normalise_axis(axis, len(shape_of(a))), kind="stable" if stable else kind)
 
 
 @implements(np.sort)
@@ -31,11 +28,98 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, 
     a = as_array(a)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
+    axis = normalise_axis(axis, len(shape_of(a)))
     return take_along_axis(a, argsort(a, axis, kind, stable=stable), axis)
 
 
-@implements(np.searchsorted)
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+@implements(np.argpartition)
+def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """Indices: no derivative. The parts come sorted."""
+    a = as_array(a)
+    n = shape_of(a)[axis] if axis is not None else int(np.prod(shape_of(a)))
+    for k in np.atleast_1d(concrete(kth, "partition")):
+        if not -n <= k < n:
+            raise ValueError(f"kth(={k}) out of bounds ({n})")
+    return argsort(a, axis)
+
+
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """The derivative goes with each element to its new place. The parts come sorted."""
+    argpartition(a, kth, axis)
+    return sort(a, axis)
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: int = -1) -> Any:
     """Indices: no derivative."""
-    plain = [plain_bool(x) if isinstance(x, Array) else x for x in (a, v)]
-    return np.searchsorted(*plain, side=side, sorter=sorter)  # type: ignore[call-overload]
+    return np.lexsort(concrete(keys, "lexsort"), axis)
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+    """Indices: no derivative."""
+    if sorter is not None:
+        a = take(a, sorter)
+    return call(reductions.searchsorted, as_array(a), as_array(v), side=side)
+
+
+@implements(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """Indices: no derivative."""
+    return np.digitize(concrete(x, "digitize"), concrete(bins, "digitize"), right)
+
+
+@implements(np.unique)
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,  # noqa: A002
+) -> Any:
+    """The derivative of each element goes to its first occurrence."""
+    a = as_array(ar)
+    _, first, *others = np.unique(concrete(a, "unique"), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    values = take(ravel(a), first) if axis is None else take(a, first, axis=axis)
+    result = (values, *([first] if return_index else []), *others)
+    return result if len(result) > 1 else values
+
+
+@implements(np.isin)
+def isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
+) -> Any:
+    """Truth values: no derivative."""
+    plain = concrete(element, "isin"), concrete(test_elements, "isin")
+    return np.isin(*plain, assume_unique=assume_unique, invert=invert, kind=kind)
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """The weights may be traced."""
+    positions = concrete(x, "bincount")
+    if weights is None:
+        return np.bincount(positions, minlength=minlength)
+    if positions.ndim != 1 or shape_of(as_array(weights)) != positions.shape:
+        raise ValueError("The weights and list don't have the same length.")
+    count = np.bincount(positions, minlength=minlength).size
+    w = cast_kept(as_array(weights), np.dtype(float))
+    return call(lambda v: indexing.index_add(np.zeros(count), v, positions, spec=(indexing.ARRAY,), donate=False), w)
+
+
+__all__ = [
+    "argpartition",
+    "argsort",
+    "bincount",
+    "digitize",
+    "isin",
+    "lexsort",
+    "partition",
+    "searchsorted",
+    "sort",
+    "unique",
+]

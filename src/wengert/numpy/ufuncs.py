@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
 
 from wengert.core import combinators
-from wengert.core.values import dtype_of
-from wengert.numpy.dispatch import Ufunc, as_array, call, implements
+from wengert.core.values import dtype_of, shape_of
+from wengert.numpy.dispatch import as_array, call, concrete, given, implements, no_value
+from wengert.numpy.shaping import cast, copy_of
+from wengert.numpy.universal import Ufunc
 from wengert.rules import contraction
 from wengert.rules import elementwise as e
 
@@ -23,7 +26,7 @@ positive = Ufunc(np.positive, e.positive)
 reciprocal = Ufunc(np.reciprocal, e.reciprocal)
 square = Ufunc(np.square, e.square)
 power = Ufunc(np.power, e.power)
-float_power = Ufunc(np.float_power, lambda x, y: power(x, y))
+float_power = Ufunc(np.float_power, lambda x, y: power(cast(x, np.result_type(dtype_of(x), float)), y))
 sqrt = Ufunc(np.sqrt, e.sqrt)
 cbrt = Ufunc(np.cbrt, e.cbrt)
 remainder = Ufunc(np.remainder, e.remainder)
@@ -68,25 +71,17 @@ asin, acos, atan, atan2, asinh, acosh, atanh = arcsin, arccos, arctan, arctan2, 
 pow = power  # noqa: A001
 
 
-def _absolute(x: Any) -> Any:
-    """|x|, through real and imaginary part for complex x: it is not holomorphic."""
-    x = as_array(x)
-    if dtype_of(x).kind == "c":
-        return hypot(call(combinators.real, x), call(combinators.imag, x))
-    return call(e.absolute, x)
-
-
 def _sign(x: Any) -> Any:
     """x / |x| for complex x, which has a derivative; piecewise constant for real x."""
     x = as_array(x)
     if dtype_of(x).kind != "c":
         return call(e.sign, x)
-    norm = _absolute(x)
+    norm = absolute(x)
     zero = norm == 0
     return call(e.where, zero, 0.0, x / call(e.where, zero, 1.0, norm))
 
 
-absolute = Ufunc(np.absolute, _absolute)
+absolute = Ufunc(np.absolute, e.absolute)
 abs = absolute  # noqa: A001
 fabs = Ufunc(np.fabs, e.absolute)
 sign = Ufunc(np.sign, _sign)
@@ -112,9 +107,8 @@ frexp = Ufunc(np.frexp, lambda x: _frexp(x))
 
 def _frexp(x: Any) -> Any:
     """Mantissa (scaled by a constant power of two) and exponent."""
-    from wengert.array import plain_bool
-
-    exponent = np.frexp(plain_bool(x))[1]
+    exponent = concrete(x, "frexp")
+    exponent = np.frexp(exponent)[1]
     return x * np.exp2(-exponent.astype(float)), exponent
 
 
@@ -136,15 +130,16 @@ logical_not = Ufunc(np.logical_not, e.logical_not)
 bitwise_and = Ufunc(np.bitwise_and, e.bitwise_and)
 bitwise_or = Ufunc(np.bitwise_or, e.bitwise_or)
 bitwise_xor = Ufunc(np.bitwise_xor, e.bitwise_xor)
-invert = Ufunc(np.invert, e.invert)
-bitwise_not = invert
-left_shift = Ufunc(np.left_shift, e.left_shift)
-right_shift = Ufunc(np.right_shift, e.right_shift)
+invert = bitwise_not = bitwise_invert = Ufunc(np.invert, e.invert)
+left_shift = bitwise_left_shift = Ufunc(np.left_shift, e.left_shift)
+right_shift = bitwise_right_shift = Ufunc(np.right_shift, e.right_shift)
 gcd = Ufunc(np.gcd, e.gcd)
 lcm = Ufunc(np.lcm, e.lcm)
 
 
-# Functions that NumPy writes in Python and that behave as ufuncs
+# Functions that NumPy writes in Python and that behave as ufuncs ------------------------------------------------------
+
+
 @implements(np.sinc)
 def sinc(x: Any) -> Any:
     """The normalised one, sin(πx)/(πx)."""
@@ -163,53 +158,235 @@ def imag(val: Any) -> Any:
     return as_array(val).imag
 
 
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """The real part, if the imaginary parts are about zero everywhere."""
+    a = as_array(a)
+    if dtype_of(a).kind != "c":
+        return a
+    limit = tol * np.finfo(dtype_of(a)).eps if tol > 1 else tol
+    return a.real if np.all(np.absolute(concrete(a, "real_if_close").imag) < limit) else a
+
+
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
-    """Derivative undefined (NaN) at 0."""
+    """Derivative 0 for real numbers, undefined (NaN) at 0."""
     z = as_array(z)
     a = arctan2(imag(z), real(z))
     return a * (180 / np.pi) if deg else a
 
 
 @implements(np.where)
-def where(condition: Any, *args: Any) -> Any:
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     """With three arguments; a branch that is not selected contributes exactly zero to derivatives."""
-    if not args:
-        return np.nonzero(np.asarray(as_array(condition)))
-    return call(e.where, condition, *args)
+    if x is None and y is None:
+        return np.nonzero(concrete(condition, "where with one argument"))
+    if x is None or y is None:
+        raise ValueError("either both or neither of x and y should be given")
+    condition = as_array(condition)
+    if dtype_of(condition).kind != "b":
+        condition = not_equal(condition, 0)
+    return call(e.where, condition, x, y)
 
 
 @implements(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
-    """Derivative 1 inside, 0 outside, shared at the bounds."""
-    low, high = a_min if a_min is not None else min, a_max if a_max is not None else max
-    out = as_array(a)
-    if low is not None:
-        out = maximum(out, low)
-    return out if high is None else minimum(out, high)
+def clip(
+    a: Any,
+    a_min: Any = no_value,
+    a_max: Any = no_value,
+    out: Any = None,
+    *,
+    min: Any = no_value,  # noqa: A002
+    max: Any = no_value,  # noqa: A002
+    **kwargs: Any,
+) -> Any:
+    """Derivative 1 inside, 0 outside, shared equally at the bounds."""
+    if a_min is no_value and a_max is no_value:
+        a_min, a_max = min, max
+    elif min is not no_value or max is not no_value:
+        raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
+    clipped = as_array(a)
+    if kwargs.get("dtype") is not None:
+        clipped = cast(clipped, kwargs.pop("dtype"))
+    if not given(a_min) and not given(a_max):
+        return copy_of(clipped)
+    if given(a_min):
+        clipped = maximum(clipped, a_min, **kwargs)
+    return minimum(clipped, a_max, **kwargs) if given(a_max) else clipped
 
 
 @implements(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Replaced elements have derivative zero."""
-    x = as_array(x)
-    info = np.finfo(dtype_of(x))
-    out = where(isnan(x), nan, x)
-    out = where(isinf(x) & (x > 0), info.max if posinf is None else posinf, out)
-    return where(isinf(x) & (x < 0), info.min if neginf is None else neginf, out)
+    a = as_array(x)
+    if dtype_of(a).kind == "c":
+        parts = [nan_to_num(p, True, nan, posinf, neginf) for p in (a.real, a.imag)]
+        result = parts[0] + 1j * parts[1]
+    else:
+        info = np.finfo(dtype_of(a))
+        result = where(isnan(a), nan, a)
+        result = where(equal(a, np.inf), info.max if posinf is None else posinf, result)
+        result = cast(where(equal(a, -np.inf), info.min if neginf is None else neginf, result), dtype_of(a))
+    if copy or not shape_of(a):
+        return result
+    a[...] = result
+    return a
 
 
 @implements(np.round, np.around)
-def round(a: Any, decimals: int = 0) -> Any:  # noqa: A001
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:  # noqa: A001
     """Piecewise constant: derivative zero."""
-    scale = 10.0**decimals
-    return rint(a) if decimals == 0 else rint(as_array(a) * scale) / scale * 1.0
+    a = as_array(a)
+    if dtype_of(a).kind == "c":
+        return round(a.real, decimals) + 1j * round(a.imag, decimals)
+    if decimals == 0:
+        return rint(a)
+    scale = 10.0 ** builtins.abs(decimals)
+    return rint(a * scale) / scale if decimals > 0 else rint(a / scale) * scale
 
 
 around = round
 
 
 @implements(np.fix)
-def fix(x: Any) -> Any:
+def fix(x: Any, out: Any = None) -> Any:
     """Piecewise constant: derivative zero."""
     return trunc(x)
+
+
+@implements(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
+    """What is added is piecewise constant: derivative 1."""
+    phases = concrete(p, "unwrap")
+    return as_array(p) + (np.unwrap(phases, discont, axis, period=period) - phases)
+
+
+@implements(np.isposinf)
+def isposinf(x: Any, out: Any = None) -> Any:
+    """A truth value: no derivative."""
+    return equal(x, np.inf)
+
+
+@implements(np.isneginf)
+def isneginf(x: Any, out: Any = None) -> Any:
+    """A truth value: no derivative."""
+    return equal(x, -np.inf)
+
+
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "angle",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "around",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "cbrt",
+    "ceil",
+    "clip",
+    "conj",
+    "conjugate",
+    "copysign",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "degrees",
+    "divide",
+    "divmod",
+    "equal",
+    "exp",
+    "exp2",
+    "expm1",
+    "fabs",
+    "fix",
+    "float_power",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "frexp",
+    "gcd",
+    "greater",
+    "greater_equal",
+    "heaviside",
+    "hypot",
+    "imag",
+    "invert",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "lcm",
+    "ldexp",
+    "left_shift",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "matmul",
+    "maximum",
+    "minimum",
+    "mod",
+    "modf",
+    "multiply",
+    "nan_to_num",
+    "negative",
+    "nextafter",
+    "not_equal",
+    "positive",
+    "pow",
+    "power",
+    "rad2deg",
+    "radians",
+    "real",
+    "real_if_close",
+    "reciprocal",
+    "remainder",
+    "right_shift",
+    "rint",
+    "round",
+    "sign",
+    "signbit",
+    "sin",
+    "sinc",
+    "sinh",
+    "spacing",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "trunc",
+    "unwrap",
+    "where",
+]

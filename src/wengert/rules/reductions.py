@@ -195,3 +195,15 @@ reduce_all = NonDifferentiable(
 reduce_any = NonDifferentiable(
     lambda x, *, axis: np.logical_or.reduce(x, axis=axis), name="any", batch=_shift_axis(lambda: reduce_any)
 )
+
+
+def _batch_searchsorted(size: int, args: Sequence[Any], batched: Sequence[bool], *, side: str) -> Any:
+    """The sorted array is usually the same for all examples: then one call answers them all."""
+    if batched[0]:
+        return searchsorted.loop_over_batch(size, args, batched, {"side": side})
+    return searchsorted(*args, side=side)
+
+
+searchsorted = NonDifferentiable(
+    lambda a, v, *, side: np.searchsorted(a, v, side=side), name="searchsorted", batch=_batch_searchsorted
+)

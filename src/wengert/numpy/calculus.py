@@ -1,0 +1,159 @@
+"""Calculus on samples: interpolation, finite differences, integrals, polynomials, convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.values import dtype_of, shape_of
+from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis, on_axis
+from wengert.numpy.joining import concatenate
+from wengert.numpy.reductions import diff
+from wengert.numpy.reductions import sum as sum_
+from wengert.numpy.shaping import broadcast_to, cast, flip, reshape
+from wengert.numpy.sorting import argsort, searchsorted
+from wengert.numpy.ufuncs import clip, conj, equal, greater, less, where
+from wengert.rules import contraction
+
+
+@implements(np.interp)
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """Piecewise linear interpolation; all arguments may be traced. At a knot the derivative of the right-hand piece."""
+    x, xp, fp = (as_array(a) for a in (x, xp, fp))
+    if len(shape_of(xp)) != 1 or shape_of(xp) != shape_of(fp):
+        raise ValueError(
+            "Data points must be 1-D sequences of the same length"
+            if len(shape_of(xp)) == 1
+            else "Data points must be 1-D sequences"
+        )
+    if not shape_of(xp)[0]:
+        raise ValueError("array of sample points is empty")
+    if period is not None:
+        if period == 0:
+            raise ValueError("period must be a non-zero value")
+        period = abs(period)
+        x, xp = x % period, xp % period
+        order = argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = concatenate([fp[-1:], fp, fp[:1]])
+        left = right = None
+    last = shape_of(xp)[0] - 1
+    if last == 0:
+        inner = fp[0] + 0.0 * x
+    else:
+        i = clip(searchsorted(xp, x, side="right") - 1, 0, last - 1)
+        start, end = xp[i], xp[i + 1]
+        width = where(equal(start, end), 1.0, end - start)
+        inner = fp[i] + (x - start) * ((fp[i + 1] - fp[i]) / width)
+    inner = where(greater(x, xp[last]), fp[last] if right is None else right, inner)
+    return where(less(x, xp[0]), fp[0] if left is None else left, inner)
+
+
+@implements(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Integral by the trapezoidal rule; all arguments may be traced."""
+    y = as_array(y)
+    axis = normalise_axis(axis, len(shape_of(y)))
+    if x is not None:
+        x = as_array(x)
+        if len(shape_of(x)) == 1:
+            dx = reshape(diff(x), (-1,) + (1,) * (len(shape_of(y)) - axis - 1))
+        else:
+            dx = diff(x, axis=axis)
+    middle = y[on_axis(axis, slice(1, None))] + y[on_axis(axis, slice(None, -1))]
+    return sum_(dx * middle / 2.0, axis=axis)
+
+
+@implements(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Central differences inside, one-sided ones at the ends; samples and spacings may be traced."""
+    f = as_array(f)
+    if dtype_of(f).kind not in "fc":
+        f = cast(f, float)
+    axes = normalise_axes(axis, len(shape_of(f)))
+    if len(varargs) not in (0, 1, len(axes)):
+        raise TypeError("invalid number of arguments")
+    spacings = [as_array(v) for v in (varargs or (1.0,))]
+    if len(spacings) == 1:
+        spacings = spacings * len(axes)
+    results = [_gradient_along(f, h, ax, edge_order) for h, ax in zip(spacings, axes, strict=True)]
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
+    n = shape_of(f)[axis]
+    if edge_order not in (1, 2):
+        raise ValueError("'edge_order' greater than 2 not supported")
+    if n < edge_order + 1:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
+        )
+    if len(shape_of(spacing)) == 1 and shape_of(spacing)[0] != n:
+        raise ValueError("when 1d, distances must match the length of the corresponding dimension")
+    steps = diff(spacing) if len(shape_of(spacing)) == 1 else broadcast_to(spacing, (n - 1,))
+    h = reshape(steps, (n - 1,) + (1,) * (len(shape_of(f)) - axis - 1))
+
+    def along(x: Any, start: int | None, stop: int | None) -> Any:
+        return x[on_axis(axis, slice(start, stop))]
+
+    slopes = (along(f, 1, None) - along(f, None, -1)) / h
+    left, right = h[:-1], h[1:]
+    inner = (along(slopes, None, -1) * right + along(slopes, 1, None) * left) / (left + right)
+    first, last = along(slopes, 0, 1), along(slopes, -1, None)
+    if edge_order == 2:  # the slope at the end of the parabola through the last three points
+        first = first + (first - along(slopes, 1, 2)) * h[:1] / (h[:1] + h[1:2])
+        last = last + (last - along(slopes, -2, -1)) * h[-1:] / (h[-2:-1] + h[-1:])
+    return concatenate([first, inner, last], axis=axis)
+
+
+@implements(np.convolve)
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """Discrete convolution of two vectors."""
+    a, v = reshape(a, (-1,)), reshape(v, (-1,))
+    n, m = shape_of(a)[0], shape_of(v)[0]
+    if n == 0 or m == 0:
+        raise ValueError(("a" if n == 0 else "v") + " cannot be empty")
+    full = call(contraction.convolve, a, v)
+    short, long = sorted((n, m))
+    match mode:
+        case "full":
+            return full
+        case "same":
+            return full[(short - 1) // 2 :][:long]
+        case "valid":
+            return full[short - 1 : long]
+    raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
+
+
+@implements(np.correlate)
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """Cross-correlation of two vectors, the second of them conjugated."""
+    a, v = reshape(a, (-1,)), conj(reshape(v, (-1,)))
+    if mode == "same" and shape_of(a)[0] < shape_of(v)[0]:
+        return flip(convolve(flip(a), v, mode))
+    return convolve(a, flip(v), mode)
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """Polynomial with coefficients `p`, highest power first, by Horner's rule."""
+    p, x = as_array(p), as_array(x)
+    result = broadcast_to(cast(0, dtype_of(x)), shape_of(x))
+    for i in range(shape_of(p)[0]):
+        result = result * x + p[i]
+    return result
+
+
+@implements(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Matrix of powers."""
+    x = as_array(x)
+    if len(shape_of(x)) != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
+    powers = np.arange(shape_of(x)[0] if N is None else N)
+    return x[:, None] ** (powers if increasing else powers[::-1])
+
+
+__all__ = ["convolve", "correlate", "gradient", "interp", "polyval", "trapezoid", "vander"]

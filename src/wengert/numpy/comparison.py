@@ -1,0 +1,193 @@
+"""Questions about arrays: shapes and types, closeness, equality. The answers carry no derivative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.array import Array
+from wengert.core.values import Value, dtype_of, shape_of
+from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axes
+from wengert.numpy.reductions import all as all_
+from wengert.numpy.ufuncs import absolute, equal, imag, isfinite, isnan, less_equal, where
+
+
+@implements(np.shape)
+def shape(a: Any) -> tuple[int, ...]:
+    """Axis lengths."""
+    return shape_of(as_array(a))
+
+
+@implements(np.ndim)
+def ndim(a: Any) -> int:
+    """Number of axes."""
+    return len(shape(a))
+
+
+@implements(np.size)
+def size(a: Any, axis: Any = None) -> int:
+    """Number of elements, in all or along axes."""
+    lengths = shape(a)
+    return int(np.prod([lengths[i] for i in normalise_axes(axis, len(lengths))]))
+
+
+def _typed(x: Any) -> Any:
+    """Return what stands for an argument in a question about dtypes."""
+    return dtype_of(as_array(x)) if isinstance(x, (Array, Value)) else x
+
+
+@implements(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    """Dtype of a computation with all of these."""
+    return np.result_type(*(_typed(x) for x in arrays_and_dtypes))
+
+
+@implements(np.can_cast)
+def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
+    """Whether a cast is allowed."""
+    return np.can_cast(_typed(from_), to, casting)
+
+
+@implements(np.common_type)
+def common_type(*arrays: Any) -> Any:
+    """Floating-point type that all arrays can be cast to."""
+    return np.common_type(*(np.empty(0, dtype_of(as_array(a))) for a in arrays))
+
+
+@implements(np.iscomplexobj)
+def iscomplexobj(x: Any) -> bool:
+    """Whether the dtype is complex."""
+    return dtype_of(as_array(x)).kind == "c"
+
+
+@implements(np.isrealobj)
+def isrealobj(x: Any) -> bool:
+    """Whether the dtype is not complex."""
+    return not iscomplexobj(x)
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    """Where the imaginary part is zero."""
+    return equal(imag(x), 0)
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """Where the imaginary part is not zero."""
+    return ~isreal(x)
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+    """Where |a - b| ≤ atol + rtol·|b|."""
+    a, b = as_array(a), as_array(b)
+    finite = isfinite(b)
+    with np.errstate(invalid="ignore"):
+        near = less_equal(absolute(a - b), atol + rtol * absolute(b))
+    result = where(finite, near, equal(a, b)) != 0
+    return result | (isnan(a) & isnan(b)) if equal_nan else result
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether all elements are close."""
+    result = all_(isclose(a, b, rtol, atol, equal_nan))
+    return result if isinstance(result, (Array, Value)) else bool(result)
+
+
+def _broadcastable(a: Any, b: Any) -> bool:
+    try:
+        np.broadcast_shapes(shape(a), shape(b))
+    except ValueError:
+        return False
+    return True
+
+
+def _all_equal(a: Any, b: Any, equal_nan: bool) -> Any:
+    same = equal(a, b)
+    if equal_nan:
+        same = same | (isnan(a) & isnan(b))
+    result = all_(same)
+    return result if isinstance(result, (Array, Value)) else bool(result)
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """Whether shapes and elements are equal."""
+    a1, a2 = as_array(a1), as_array(a2)
+    return shape(a1) == shape(a2) and _all_equal(a1, a2, equal_nan)
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> Any:
+    """Whether elements are equal after broadcasting."""
+    a1, a2 = as_array(a1), as_array(a2)
+    return _broadcastable(a1, a2) and _all_equal(a1, a2, equal_nan=False)
+
+
+@implements(np.may_share_memory)
+def may_share_memory(a: Any, b: Any, /, max_work: Any = 0) -> bool:
+    """Whether writing to one may change the other."""
+    return shares_memory(a, b)
+
+
+@implements(np.shares_memory)
+def shares_memory(a: Any, b: Any, /, max_work: Any = -1) -> bool:
+    """Whether writing to one changes the other: for an Array, whether both are views of one Array."""
+    if not (isinstance(a, Array) and isinstance(b, Array)):
+        return False
+    base = getattr(a, "_base", a)
+    if getattr(b, "_base", b) is not base:
+        return False
+    positions = np.arange(base.size).reshape(base.shape)
+    return np.shares_memory(_follow(a, positions), _follow(b, positions))
+
+
+def _follow(x: Array, positions: np.ndarray) -> np.ndarray:
+    """Take the view that `x` is of its base."""
+    for step in getattr(x, "_steps", ()):
+        positions = step.forward(positions)
+    return positions
+
+
+@implements(np.array2string)
+def array2string(a: Any, *args: Any, **kwargs: Any) -> str:
+    """The values as text, without what belongs to derivatives."""
+    return np.array2string(concrete(a, "array2string"), *args, **kwargs)
+
+
+@implements(np.array_repr)
+def array_repr(arr: Any, max_line_width: Any = None, precision: Any = None, suppress_small: Any = None) -> str:
+    """The Array as text."""
+    return repr(arr)
+
+
+@implements(np.array_str)
+def array_str(a: Any, max_line_width: Any = None, precision: Any = None, suppress_small: Any = None) -> str:
+    """The Array as text."""
+    return str(a)
+
+
+__all__ = [
+    "allclose",
+    "array2string",
+    "array_equal",
+    "array_equiv",
+    "array_repr",
+    "array_str",
+    "can_cast",
+    "common_type",
+    "isclose",
+    "iscomplex",
+    "iscomplexobj",
+    "isreal",
+    "isrealobj",
+    "may_share_memory",
+    "ndim",
+    "result_type",
+    "shape",
+    "shares_memory",
+    "size",
+]

@@ -1,0 +1,356 @@
+"""Joining, splitting, inserting and padding: functions whose result has other axis lengths than their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core import combinators
+from wengert.core.values import dtype_of, shape_of
+from wengert.errors import UnsupportedOperationError, fail
+from wengert.numpy.dispatch import as_array, call, concrete, has_traced, implements, normalise_axis, on_axis
+from wengert.numpy.shaping import (
+    as_shape,
+    at_least,
+    broadcast_to,
+    cast_kept,
+    copy_of,
+    expand_dims,
+    moveaxis,
+    ravel,
+    reshape,
+)
+from wengert.rules.joining import concatenate as concatenate_primitive
+
+# Joining -------------------------------------------------------------------------------------------------------------
+
+
+def _cast_all(xs: Sequence[Any], dtype: Any, casting: str) -> list[Any]:
+    """Cast values to their common dtype (or the one asked for), as NumPy's joining functions do."""
+    common = np.result_type(*(dtype_of(x) for x in xs)) if dtype is None else np.dtype(dtype)
+    for x in xs:
+        if not np.can_cast(dtype_of(x), common, casting):  # type: ignore[arg-type]
+            raise TypeError(
+                f"Cannot cast array data from {dtype_of(x)!r} to {common!r} according to the rule '{casting}'"
+            )
+    return [x if dtype_of(x) == common else combinators.astype(x, dtype=common) for x in xs]
+
+
+@implements(np.concatenate, np.concat)
+def concatenate(
+    arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    """Join along an existing axis."""
+    xs = [as_array(a) for a in arrays]
+    if axis is None:
+        xs, axis = [ravel(x) for x in xs], 0
+    if not xs:
+        raise ValueError("need at least one array to concatenate")
+    if any(not shape_of(x) for x in xs):
+        raise ValueError("zero-dimensional arrays cannot be concatenated")
+    axis = normalise_axis(axis, len(shape_of(xs[0])))
+    return call(lambda *values: concatenate_primitive(*_cast_all(values, dtype, casting), axis=axis), *xs)
+
+
+concat = concatenate
+
+
+@implements(np.stack)
+def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Join along a new axis."""
+    xs = [as_array(a) for a in arrays]
+    if not xs:
+        raise ValueError("need at least one array to stack")
+    if len({shape_of(x) for x in xs}) != 1:
+        raise ValueError("all input arrays must have the same shape")
+    axis = normalise_axis(axis, len(shape_of(xs[0])) + 1)
+    return concatenate([expand_dims(x, axis) for x in xs], axis=axis, dtype=dtype, casting=casting)
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Join rows."""
+    return concatenate([at_least(a, 2) for a in tup], axis=0, dtype=dtype, casting=casting)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Join along the second axis, the first for vectors."""
+    xs = [at_least(a, 1) for a in tup]
+    axis = 0 if xs and len(shape_of(xs[0])) == 1 else 1
+    return concatenate(xs, axis=axis, dtype=dtype, casting=casting)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    """Join along the third axis."""
+    return concatenate([at_least(a, 3) for a in tup], axis=2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """Join vectors as columns."""
+    xs = [as_array(a) for a in tup]
+    return concatenate([x if len(shape_of(x)) > 1 else reshape(x, (-1, 1)) for x in xs], axis=1)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """Assemble a matrix from nested lists of blocks."""
+
+    def depth(x: Any) -> int:
+        if not isinstance(x, list):
+            return 0
+        depths = {depth(y) for y in x}
+        if len(depths) != 1:
+            raise ValueError("List depths are mismatched (or a list is empty)")
+        return 1 + depths.pop()
+
+    def largest(x: Any) -> int:
+        return max(map(largest, x)) if isinstance(x, list) else len(shape_of(as_array(x)))
+
+    levels = depth(arrays)
+    rank = max(levels, largest(arrays))
+
+    def join(x: Any, level: int) -> Any:
+        if isinstance(x, list):
+            return concatenate([join(y, level - 1) for y in x], axis=-level)
+        x = as_array(x)
+        return reshape(x, (1,) * (rank - len(shape_of(x))) + shape_of(x))
+
+    return join(arrays, levels) if levels else copy_of(as_array(arrays))
+
+
+# Splitting -----------------------------------------------------------------------------------------------------------
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Views."""
+    a = as_array(ary)
+    axis = normalise_axis(axis, len(shape_of(a)))
+    n = shape_of(a)[axis]
+    if isinstance(indices_or_sections, (int, np.integer)):
+        if indices_or_sections <= 0:
+            raise ValueError("number sections must be larger than 0.")
+        each, extra = divmod(n, int(indices_or_sections))
+        bounds = [each * i + min(i, extra) for i in range(int(indices_or_sections) + 1)]
+    else:
+        bounds = [0, *as_shape(indices_or_sections), n]
+    return [a[on_axis(axis, slice(i, j))] for i, j in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Views."""
+    n = shape_of(as_array(ary))[axis]
+    if isinstance(indices_or_sections, (int, np.integer)) and n % indices_or_sections:
+        raise ValueError("array split does not result in an equal division")
+    return array_split(ary, indices_or_sections, axis)
+
+
+@implements(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Views."""
+    if not shape_of(as_array(ary)):
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return split(ary, indices_or_sections, 0 if len(shape_of(as_array(ary))) == 1 else 1)
+
+
+@implements(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Views."""
+    if len(shape_of(as_array(ary))) < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return split(ary, indices_or_sections, 0)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Views."""
+    if len(shape_of(as_array(ary))) < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return split(ary, indices_or_sections, 2)
+
+
+# Moving, repeating, inserting, deleting ------------------------------------------------------------------------------
+
+
+@implements(np.roll)
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """Shift elements cyclically."""
+    a = as_array(a)
+    if axis is None:
+        return reshape(roll(reshape(a, (-1,)), shift, 0), shape_of(a))
+    result = a
+    for s, ax in np.broadcast(shift, axis):
+        ax = normalise_axis(int(ax), len(shape_of(a)))
+        n = shape_of(a)[ax]
+        s = int(s) % n if n else 0
+        if s:
+            pieces = [result[on_axis(ax, slice(n - s, None))], result[on_axis(ax, slice(None, n - s))]]
+            result = concatenate(pieces, axis=ax)
+    return copy_of(a) if result is a else result
+
+
+@implements(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Repeat each element."""
+    a = as_array(a)
+    if axis is None:
+        a, axis = reshape(a, (-1,)), 0
+    axis = normalise_axis(axis, len(shape_of(a)))
+    positions = np.repeat(np.arange(shape_of(a)[axis]), concrete(repeats, "repeat"))
+    return a[on_axis(axis, positions)]
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """Join at the end; flattened without an axis."""
+    if axis is None:
+        return concatenate([ravel(as_array(arr)), ravel(as_array(values))])
+    return concatenate([arr, values], axis=axis)
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """Leave out slices."""
+    a = as_array(arr)
+    if axis is None:
+        a, axis = reshape(a, (-1,)), 0
+    axis = normalise_axis(axis, len(shape_of(a)))
+    obj = obj if isinstance(obj, slice) else concrete(obj, "delete")
+    return a[on_axis(axis, np.delete(np.arange(shape_of(a)[axis]), obj))]
+
+
+@implements(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """Insert slices before the given indices."""
+    a, v = as_array(arr), as_array(values)
+    if axis is None:
+        a, axis = reshape(a, (-1,)), 0
+    axis = normalise_axis(axis, len(shape_of(a)))
+    shape = shape_of(a)
+    obj = obj if isinstance(obj, slice) else concrete(obj, "insert")
+    v = cast_kept(v, dtype_of(a))
+    v = reshape(v, (1,) * (len(shape) - len(shape_of(v))) + shape_of(v))
+    if isinstance(obj, slice):
+        count = len(range(*obj.indices(shape[axis])))
+    elif obj.dtype.kind == "b":
+        count = int(np.count_nonzero(obj))
+    elif obj.ndim == 0:  # one index: NumPy takes the axis of what is inserted from the first axis of the values
+        v = moveaxis(v, 0, axis)
+        count = shape_of(v)[axis]
+        obj = np.full(count, int(obj))
+    else:
+        count = obj.size
+    v = broadcast_to(v, (*shape[:axis], count, *shape[axis + 1 :]))
+    order = np.insert(np.arange(shape[axis]), obj, shape[axis] + np.arange(count))
+    return concatenate([a, v], axis=axis)[on_axis(axis, order)]
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """Repeat the elements as often as the new shape needs."""
+    a, shape = ravel(as_array(a)), as_shape(new_shape)
+    if min(shape, default=0) < 0:
+        raise ValueError("all elements of `new_shape` must be non-negative")
+    count = int(np.prod(shape))
+    if shape_of(a)[0] == 0 or count == 0:
+        return np.zeros(shape, dtype_of(a))
+    return reshape(a[np.arange(count) % shape_of(a)[0]], shape)
+
+
+_BY_POSITION = ("edge", "reflect", "symmetric", "wrap")
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+    """Modes constant, edge, reflect, symmetric, wrap; the constant may be traced."""
+    a = as_array(array)
+    rank = len(shape_of(a))
+    if isinstance(pad_width, dict):
+        widths = [pad_width.get(i, pad_width.get(i - rank, (0, 0))) for i in range(rank)]
+        pairs = [(w, w) if isinstance(w, int) else tuple(w) for w in widths]
+    else:
+        pairs = [(int(i), int(j)) for i, j in np.broadcast_to(concrete(pad_width, "pad"), (rank, 2))]
+    if any(i < 0 or j < 0 for i, j in pairs):
+        raise ValueError("index can't contain negative values")
+    if mode == "constant":
+        constants = broadcast_to(as_array(kwargs.pop("constant_values", 0)), (rank, 2))
+    elif mode not in _BY_POSITION or kwargs.get("reflect_type", "even") != "even":
+        fail(
+            UnsupportedOperationError,
+            f"np.pad with mode={mode!r} and {kwargs} has no derivative rule yet; modes constant, edge, reflect (even), "
+            "symmetric and wrap have. Write the borders into an array made by wengert.numpy.zeros(…) instead.",
+        )
+    else:
+        constants = None
+        kwargs.pop("reflect_type", None)
+    if kwargs:
+        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {set(kwargs)}")
+    for axis, (before, after) in enumerate(pairs):
+        if constants is None:
+            a = a[on_axis(axis, np.pad(np.arange(shape_of(a)[axis]), (before, after), mode=mode))]  # type: ignore[call-overload]
+        else:
+            shape = shape_of(a)
+            sides = [
+                broadcast_to(cast_kept(constants[axis, k], dtype_of(a)), (*shape[:axis], width, *shape[axis + 1 :]))
+                for k, width in enumerate((before, after))
+            ]
+            a = concatenate([sides[0], a, sides[1]], axis=axis)
+    return copy_of(a) if rank == 0 else a
+
+
+# r_ and c_ -----------------------------------------------------------------------------------------------------------
+
+
+class _Concatenator:
+    """np.r_ and np.c_: join what stands between brackets."""
+
+    def __init__(self, numpy_object: Any, columns: bool) -> None:
+        self._numpy = numpy_object
+        self._columns = columns
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not has_traced(parts, {}):
+            return self._numpy[key]
+        if any(isinstance(p, str) for p in parts):
+            fail(
+                UnsupportedOperationError,
+                "np.r_ and np.c_ with a string of directions have no derivative rule; use np.concatenate or np.stack.",
+            )
+        xs = [np.r_[p] if isinstance(p, slice) else at_least(p, 1) for p in parts]
+        return column_stack(xs) if self._columns else concatenate(xs)
+
+
+r_ = _Concatenator(np.r_, columns=False)
+c_ = _Concatenator(np.c_, columns=True)
+
+__all__ = [
+    "append",
+    "array_split",
+    "block",
+    "c_",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "delete",
+    "dsplit",
+    "dstack",
+    "hsplit",
+    "hstack",
+    "insert",
+    "pad",
+    "r_",
+    "repeat",
+    "resize",
+    "roll",
+    "split",
+    "stack",
+    "vsplit",
+    "vstack",
+]

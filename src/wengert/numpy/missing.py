@@ -1,0 +1,184 @@
+"""Reductions that leave out NaNs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.numpy.dispatch import as_array, given, implements, no_value
+from wengert.numpy.reductions import (
+    all,
+    argmax,
+    argmin,
+    cumprod,
+    cumsum,
+    max,
+    mean,
+    min,
+    prepared,
+    prod,
+    root_of_square,
+    sum,
+    var,
+)
+from wengert.numpy.ufuncs import isnan
+from wengert.numpy.ufuncs import where as _where
+from wengert.numpy.universal import REDUCTIONS
+
+
+def _valid(a: Any, where: Any) -> Any:
+    """Mask of the elements that take part."""
+    mask = ~isnan(a)
+    return mask if where is no_value or where is True else mask & as_array(where)
+
+
+@implements(np.nansum)
+def nansum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = no_value,
+    initial: Any = no_value,
+    where: Any = no_value,
+) -> Any:
+    """NaNs count as 0."""
+    a = prepared(a, dtype)
+    return sum(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
+
+
+@implements(np.nanprod)
+def nanprod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = no_value,
+    initial: Any = no_value,
+    where: Any = no_value,
+) -> Any:
+    """NaNs count as 1."""
+    a = prepared(a, dtype)
+    return prod(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """NaNs count as 0."""
+    a = prepared(a, dtype)
+    return cumsum(_where(isnan(a), 0, a), axis=axis)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """NaNs count as 1."""
+    a = prepared(a, dtype)
+    return cumprod(_where(isnan(a), 1, a), axis=axis)
+
+
+def _nan_extremum(function: Any, worst: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
+    a = as_array(a)
+    result = function(
+        _where(isnan(a), worst, a),
+        axis=axis,
+        keepdims=keepdims,
+        initial=initial,
+        where=True if where is no_value else where,
+    )
+    return result if given(initial) else _where(all(isnan(a), axis=axis, keepdims=keepdims), np.nan, result)
+
+
+@implements(np.nanmax)
+def nanmax(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = no_value
+) -> Any:
+    """NaN only if all elements are."""
+    return _nan_extremum(max, -np.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmin)
+def nanmin(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = no_value
+) -> Any:
+    """NaN only if all elements are."""
+    return _nan_extremum(min, np.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmean)
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = no_value
+) -> Any:
+    """NaNs are left out."""
+    a = prepared(a, dtype)
+    return mean(a, axis=axis, keepdims=keepdims, where=_valid(a, where))
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = no_value,
+    *,
+    where: Any = no_value,
+    mean: Any = no_value,
+    correction: Any = no_value,
+) -> Any:
+    """NaNs are left out."""
+    a = prepared(a, dtype)
+    valid = _valid(a, where)
+    return var(_where(isnan(a), 0, a), axis, None, None, ddof, keepdims, where=valid, mean=mean, correction=correction)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = no_value,
+    *,
+    where: Any = no_value,
+    mean: Any = no_value,
+    correction: Any = no_value,
+) -> Any:
+    """NaNs are left out."""
+    return root_of_square(nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
+
+
+def _nan_argument(function: Any, worst: float, a: Any, axis: Any, keepdims: Any) -> Any:
+    a = as_array(a)
+    return function(_where(isnan(a), worst, a), axis=axis, keepdims=keepdims)
+
+
+@implements(np.nanargmax)
+def nanargmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
+    """An index: no derivative."""
+    return _nan_argument(argmax, -np.inf, a, axis, keepdims)
+
+
+@implements(np.nanargmin)
+def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
+    """An index: no derivative."""
+    return _nan_argument(argmin, np.inf, a, axis, keepdims)
+
+
+REDUCTIONS.update({np.fmax: nanmax, np.fmin: nanmin})
+
+__all__ = [
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmin",
+    "nanprod",
+    "nanstd",
+    "nansum",
+    "nanvar",
+]

@@ -1,0 +1,99 @@
+"""Functions that write into an array: put, place, copyto, fill_diagonal and the like.
+
+The target has to be an `Array` where traced values are written; plain ndarrays cannot hold them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.values import dtype_of, shape_of
+from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, target
+from wengert.numpy.indexing import _along_axis, _in_range
+from wengert.numpy.shaping import broadcast_to, ravel, reshape
+from wengert.numpy.ufuncs import where
+
+
+def _cycled(values: Any, count: int) -> Any:
+    """Repeat the flattened values until there are `count` of them."""
+    v = ravel(as_array(values))
+    length = shape_of(v)[0]
+    if length == 0 and count:
+        raise ValueError("Cannot insert from an empty array!")
+    return v[:count] if length >= count else v[np.arange(count) % length]
+
+
+def _put(a: Any, positions: np.ndarray, values: Any) -> None:
+    """Write at positions of the flattened array."""
+    if positions.size:
+        a[np.unravel_index(positions, shape_of(a))] = _cycled(values, positions.size)
+
+
+@implements(np.put)
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    """Write at positions of the flattened array."""
+    a = target(a, "put", v)
+    size = int(np.prod(shape_of(a)))
+    positions = concrete(_in_range(ind, size, mode), "put").ravel()
+    if positions.size and not (-size <= positions.min() and positions.max() < size):
+        raise IndexError(f"index is out of bounds for axis 0 with size {size}")
+    _put(a, positions % max(size, 1), v)
+
+
+@implements(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    """Write the values one after the other where a mask holds."""
+    arr = target(arr, "place", vals)
+    _put(arr, np.flatnonzero(concrete(mask, "place")), vals)
+
+
+@implements(np.putmask)
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    """Write where a mask holds, each value at its own position."""
+    a = target(a, "putmask", values, mask)
+    v = as_array(values)
+    if shape_of(v) != shape_of(a):
+        v = reshape(_cycled(v, int(np.prod(shape_of(a)))), shape_of(a))
+    a[...] = where(mask, v, a)
+
+
+@implements(np.copyto)
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    """Overwrite an array, or the part of it where a mask holds."""
+    dst = target(dst, "copyto", src, where)
+    src = as_array(src)
+    if not np.can_cast(dtype_of(src), dst.dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(f"Cannot cast array data from {dtype_of(src)} to {dst.dtype} according to the rule '{casting}'")
+    dst[...] = src if where is True else _where(where, src, dst)
+
+
+_where = where
+
+
+@implements(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    """Write where take_along_axis would read."""
+    arr = target(arr, "put_along_axis", values, indices)
+    if axis is None:
+        return put(arr, indices, broadcast_to(as_array(values), shape_of(as_array(indices))))
+    arr[_along_axis(shape_of(arr), indices, normalise_axis(axis, len(shape_of(arr))))] = values
+    return None
+
+
+@implements(np.fill_diagonal)
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """Write on the main diagonal."""
+    a = target(a, "fill_diagonal", val)
+    shape = shape_of(a)
+    if len(shape) < 2:
+        raise ValueError("array must be at least 2-d")
+    if len(shape) > 2 and len(set(shape)) != 1:
+        raise ValueError("All dimensions of input must be of equal length")
+    step = sum(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
+    end = None if wrap or len(shape) > 2 else shape[1] * shape[1]
+    _put(a, np.arange(int(np.prod(shape)))[:end:step], val)
+
+
+__all__ = ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"]
