@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import itertools
 import threading
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from wengert.errors import ConcretizationError, LeakedValueError, fail
+from wengert.errors import ConcretizationError, LeakedValueError, WengertError, fail
 
 if TYPE_CHECKING:
     from wengert.core.primitive import Primitive
@@ -73,10 +74,13 @@ class Level:
         _running.levels.append(self)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, traceback: TracebackType | None) -> None:
         levels = _running.levels
         del levels[len(levels) - 1 - levels[::-1].index(self)]
         self.close()
+        # NumPy wraps what goes wrong in plain[0] = traced in "setting an array element with a sequence".
+        if isinstance(error, ValueError) and isinstance(error.__cause__, WengertError):
+            raise error.__cause__.with_traceback(traceback) from None
 
     def close(self) -> None:
         """End this level: any later use of its values raises `LeakedValueError`."""

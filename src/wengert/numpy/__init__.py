@@ -28,9 +28,11 @@ from wengert.numpy import (
     comparison,
     contraction,
     creation,
+    fft,
     functional,
     indexing,
     joining,
+    linalg,
     missing,
     plain,
     reductions,
@@ -57,7 +59,7 @@ from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
 from wengert.numpy.writing import *  # noqa: F403
 
-__all__: list[str] = []
+__all__ = ["fft", "linalg"]
 __all__ += calculus.__all__
 __all__ += comparison.__all__
 __all__ += contraction.__all__

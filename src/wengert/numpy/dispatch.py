@@ -24,6 +24,7 @@ import numpy as np
 from wengert import array as arrays
 from wengert.array import Array, contains_array, contains_traced, unwrap, wrap
 from wengert.core.combinators import broadcast_to
+from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, shape_of
 from wengert.errors import ConcretizationError, fail
 from wengert.transforms.batch import Batched
@@ -76,14 +77,15 @@ def implements(numpy_function: Callable[..., Any], *more: Callable[..., Any]) ->
 def describe(
     function: Callable[..., Any], numpy_function: Callable[..., Any], implementation: Callable[..., Any] | None
 ) -> Callable[..., Any]:
-    """Give `function` the name of the NumPy function that it stands for, and a docstring."""
+    """Give `function` the name of the NumPy (or SciPy) function that it stands for, and a docstring."""
     name = numpy_function.__name__
+    module = ".".join(part for part in numpy_function.__module__.split(".") if not part.startswith("_"))
     own = ((implementation and implementation.__doc__) or "").strip()
     if implementation is not None:
         functools.update_wrapper(function, implementation)
     function.__name__ = function.__qualname__ = name
-    function.__module__ = "wengert.numpy"
-    function.__doc__ = f"Differentiable `numpy.{name}`. {own}".rstrip()
+    function.__module__ = f"wengert.{module}"
+    function.__doc__ = f"Differentiable `{module}.{name}`. {own}".rstrip()
     return function
 
 
@@ -162,6 +164,12 @@ def concrete(x: Any, name: str) -> Any:
                 ConcretizationError,
                 f"{name} of a vmapped value would have another shape or meaning for each example. Select with "
                 "np.where(condition, a, b), or loop over the examples.",
+            )
+        if isinstance(value, Staged):
+            fail(
+                ConcretizationError,
+                f"{name} of a staged value (under jit or program) would need its numbers, which do not exist yet. Select "
+                "with np.where(condition, a, b), or make the argument static.",
             )
         value = value.payload
     return np.asarray(value)
