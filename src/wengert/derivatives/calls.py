@@ -14,8 +14,8 @@ import numpy as np
 from wengert.array import Array, wrap
 from wengert.core import containers
 from wengert.core.combinators import _cast
-from wengert.core.values import _DEPTH_STEP, Value, shape_of
-from wengert.errors import ContainerMismatchError, InputTypeError, OutputError, fail
+from wengert.core.values import DEPTH_STEP, Level, Value, shape_of
+from wengert.errors import ContainerMismatchError, InputTypeError, LeakedValueError, OutputError, fail
 
 Argnums = int | Sequence[int]
 
@@ -34,15 +34,15 @@ def to_value(x: Any) -> Any:
 def to_user(value: Any) -> Any:
     """Turn a value into what the user sees: an Array if it is traced; hand-made duals and plain values as they are."""
     if isinstance(value, Value):
-        return wrap(value) if value.level.depth % _DEPTH_STEP == 0 else value
+        return wrap(value) if value.level.depth % DEPTH_STEP == 0 else value
     if type(value) is np.ndarray and not value.flags.writeable:
         return value.copy()  # a broadcast result, for example
     return value
 
 
 def private(value: Any) -> Any:
-    """Return a value that later writes to the user's arrays do not change."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+    """Return a value, of the same memory layout, that later writes to the user's arrays do not change."""
+    return value.copy("K") if isinstance(value, np.ndarray) else value
 
 
 def differentiable_value(x: Any, what: str) -> Any:
@@ -112,9 +112,9 @@ class Inputs:
 
 
 class Outputs:
-    """What the differentiated function returned."""
+    """What the differentiated function returned; `level` is the transform that it ran in."""
 
-    def __init__(self, result: Any, name: str) -> None:
+    def __init__(self, result: Any, name: str, level: Level | None = None) -> None:
         leaves, self.structure = containers.flatten(result)
         self.values = []
         for leaf in leaves:
@@ -123,6 +123,12 @@ class Outputs:
                 fail(
                     OutputError,
                     f"the function given to {name} returned a {type(leaf).__name__}; return numbers or arrays.",
+                )
+            if level is not None and isinstance(value, Value) and value.level.depth > level.depth:
+                fail(
+                    LeakedValueError,
+                    f"the function given to {name} returned a Dual that it made itself, which ends with the function. "
+                    "Return its .primal or its .tangent.",
                 )
             self.values.append(value)
         if not leaves:

@@ -23,7 +23,7 @@ def push_through(
     with new_forward() as level:
         duals = [level.make(v, t) for v, t in zip(inputs.values, tangents, strict=True)]
         result, aux = split_aux(fun(*inputs.replaced(duals), **kwargs), has_aux, name)
-        outputs = Outputs(result, name)
+        outputs = Outputs(result, name, level)
         primals = [primal_of(v, level) for v in outputs.values]
         dots = [v.tangent if isinstance(v, Dual) and v.level is level else None for v in outputs.values]
         aux = lowered(aux, lambda v: primal_of(v, level)) if has_aux else None

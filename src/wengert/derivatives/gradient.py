@@ -25,7 +25,7 @@ class Recording:
         with self.tape as tape:
             self.roots: list[Taped] = [tape.input(v) for v in inputs.values]
             result, aux = split_aux(fun(*inputs.replaced(self.roots), **kwargs), has_aux, name)
-            self.outputs = Outputs(result, name)
+            self.outputs = Outputs(result, name, tape)
             self.aux = lowered(aux, tape.value_of) if has_aux else None
         self.slots = [tape.slot_of(v) for v in self.outputs.values]
         self.values = [tape.value_of(v) for v in self.outputs.values]

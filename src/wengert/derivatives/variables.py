@@ -6,6 +6,7 @@ sweeps and then drops.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from wengert.array import Array
-from wengert.core.values import Value, shape_of
+from wengert.core.values import DEPTH_STEP, Value, shape_of
 from wengert.derivatives.calls import differentiable_value, private, to_user, to_value
 from wengert.errors import ContainerMismatchError, OutputError, UnsupportedOperationError, fail
 from wengert.transforms.reverse import Tape, Taped, pull_back
+
+_numbers = itertools.count(1)
 
 
 class Recorder(Tape):
@@ -26,7 +29,8 @@ class Recorder(Tape):
     kind = "backward()"
 
     def __init__(self) -> None:
-        super().__init__()
+        # Outside of every transform, also of those that run when the first variable is used.
+        super().__init__(depth=-next(_numbers) * DEPTH_STEP)
         self.leaves: dict[Variable, Taped] = {}
 
 

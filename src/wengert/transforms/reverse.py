@@ -60,8 +60,8 @@ class Tape(Level):
     __slots__ = ("entries", "snapshots")
     kind = "reverse-mode"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, depth: int | None = None) -> None:
+        super().__init__(depth)
         self.entries: list[Any] = []
         self.snapshots: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
