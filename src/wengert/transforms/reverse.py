@@ -74,7 +74,7 @@ class Tape(Level):
         try:
             yield
         finally:
-            self.__exit__()
+            self.__exit__(None, None, None)
             self.active = was_active
 
     def input(self, value: Any) -> Taped:
