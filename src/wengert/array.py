@@ -226,7 +226,7 @@ class Array:
         for s in spec:
             if type(s) is not int:
                 return False
-        return len(spec) == len(self.shape) and len(spec) > 0
+        return len(spec) == len(self.shape)
 
     def _read(self, spec: tuple[Any, ...]) -> Any:
         """Read by a basic index without giving up the ownership of the buffer."""
@@ -296,11 +296,14 @@ class Array:
     @property
     def is_mutable(self) -> bool:
         """Whether this is an array (writable) and not a NumPy scalar (what reductions and x[i] return)."""
-        return isinstance(representative(self._peek()), np.ndarray)
+        value = self._peek()
+        if shape_of(value) == () and _has_batch(value):  # one example does not tell scalars from 0-d arrays
+            return self._writes is not None or type(self) is _View
+        return isinstance(representative(value), np.ndarray)
 
     def _take_view(self, step: _Step) -> Array:
-        """Return the view of this array that `step` leads to."""
-        return _make_view(self, (step,))
+        """Return the view of this array that `step` leads to; scalars have none."""
+        return _make_view(self, (step,)) if self.is_mutable else wrap(step.forward(self.immutable_value))
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -382,10 +385,10 @@ class Array:
         self[...] = np.sort(self, axis=axis, kind=kind)  # type: ignore[call-overload]
 
     def __copy__(self) -> Array:
-        return wrap(self.immutable_value)
+        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Array:
-        return wrap(self.immutable_value)
+        return self.copy()
 
     def __hash__(self) -> int:
         raise TypeError("unhashable type: 'Array'")
@@ -419,6 +422,8 @@ def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
     """Serve NumPy's __array_function__ protocol."""
     ours = NUMPY_FUNCTIONS.get(func)
     if ours is None:
+        if not _any_traced((args, kwargs)):
+            return func(*_plain_copies(args), **_plain_copies(kwargs))
         name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
         fail(
             UnsupportedOperationError,
@@ -428,10 +433,32 @@ def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
     return ours(*args, **kwargs)
 
 
+def _any_traced(x: Any) -> bool:
+    """Whether there is a traced value inside; Arrays made by wengert.numpy.zeros and the like may hold none."""
+    if isinstance(x, Array):
+        return isinstance(x._peek(), Value)
+    if isinstance(x, (list, tuple)):
+        return any(map(_any_traced, x))
+    return any(map(_any_traced, x.values())) if isinstance(x, dict) else isinstance(x, Value)
+
+
+def _plain_copies(x: Any) -> Any:
+    """Replace Arrays by copies of their contents, read-only so that a function that writes to them raises."""
+    if isinstance(x, Array):
+        copy = np.array(x._peek())
+        copy.flags.writeable = False
+        return copy
+    if isinstance(x, (list, tuple)):
+        return type(x)(_plain_copies(y) for y in x) if type(x) in (list, tuple) else x
+    return {k: _plain_copies(v) for k, v in x.items()} if isinstance(x, dict) else x
+
+
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Serve NumPy's __array_ufunc__ protocol."""
     ours = NUMPY_FUNCTIONS.get(ufunc)
     if ours is None:
+        if not _any_traced((inputs, kwargs)):
+            return getattr(ufunc, method)(*_plain_copies(inputs), **_plain_copies(kwargs))
         fail(
             UnsupportedOperationError,
             f"the ufunc '{ufunc.__name__}' has no derivative rule yet. Give it one with wengert.custom_jvp, or, if its "
@@ -441,6 +468,14 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict
     if isinstance(out, tuple) and len(out) == 1:
         kwargs = {**kwargs, "out": out[0]}
     return (ours if method == "__call__" else getattr(ours, method))(*inputs, **kwargs)
+
+
+def _has_batch(value: Any) -> bool:
+    while isinstance(value, Value):
+        if isinstance(value, Batched):
+            return True
+        value = value.payload
+    return False
 
 
 def _branching_value(x: Array, what: str) -> Any:
@@ -572,9 +607,8 @@ class _Part(NamedTuple):
         return combinators.real(x) if self.name == "real" else combinators.imag(x)
 
     def write(self, x: Any, part: Any, donate: bool) -> Any:
-        if self.name == "real":
-            return part + combinators.imag(x) * 1j
-        return combinators.real(x) + part * 1j
+        z = part + combinators.imag(x) * 1j if self.name == "real" else combinators.real(x) + part * 1j
+        return z if shape_of(z) else combinators.reshape(z, shape=())  # an array again, not a scalar
 
 
 _Step = _Index | _Transpose | _Reshape | _Broadcast | _Part
@@ -666,10 +700,20 @@ def _make_view(base: Array, steps: tuple[_Step, ...]) -> Array:
     return view
 
 
+def _layout(x: Array) -> Any:
+    """Return a plain array with the memory layout that x has in NumPy: the base's, seen through the steps of a view."""
+    base, steps = (x._base, x._steps) if isinstance(x, _View) else (x, ())
+    plain = representative(base._peek())
+    if isinstance(plain, np.ndarray) and _has_batch(base._peek()):
+        plain = np.empty_like(plain)  # in a batch the example itself may lie scattered
+    for step in steps:
+        plain = step.forward(plain)
+    return plain
+
+
 def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
     """Reshape an Array: a view exactly where NumPy returns one, else a copy."""
-    value = x._peek()
-    plain = representative(value)
+    plain = _layout(x)
     if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
         return x._take_view(_Reshape(shape))
     return wrap(combinators.reshape(x.immutable_value, shape=shape))
@@ -704,7 +748,7 @@ def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, li
         if type(part) is int or isinstance(part, slice) or part is None or part is Ellipsis:
             spec.append(_plain_slice(part) if isinstance(part, slice) else part)
             continue
-        part = unwrap(part)
+        given, part = part, unwrap(part)
         if isinstance(part, Value):
             if part.dtype.kind == "b":
                 if writing and len(parts) == 1 and part.shape == x.shape:
@@ -730,7 +774,7 @@ def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, li
             found = np.nonzero(part)
             spec.extend([ARRAY] * len(found))
             arrays.extend(found)
-        elif part.size == 0 and isinstance(part, np.ndarray) and part.dtype.kind == "f" and isinstance(parts, tuple):
+        elif part.size == 0 and isinstance(given, (list, tuple)):
             spec.append(ARRAY)
             arrays.append(part.astype(np.intp))
         elif part.dtype.kind not in "iu":
@@ -738,7 +782,7 @@ def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, li
                 "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays "
                 "are valid indices"
             )
-        elif part.ndim == 0:
+        elif part.ndim == 0 and not isinstance(given, np.ndarray):  # a 0-d array selects a copy, an int a view
             spec.append(int(part))
         else:
             spec.append(ARRAY)
@@ -829,7 +873,9 @@ def assign_all(target: Array, result: Any) -> None:
     if not np.can_cast(dtype_of(result), target.dtype, "same_kind"):
         raise TypeError(f"Cannot cast output from {dtype_of(result)} to {target.dtype} with casting rule 'same_kind'")
     value = target._cast(result)
-    if isinstance(value, Value):
+    if target.shape == ():
+        target[...] = value  # the result is a NumPy scalar, the target has to stay an array
+    elif isinstance(value, Value):
         target._replace(value)
     else:
         target._replace(np.array(value, dtype=target.dtype))
@@ -854,9 +900,9 @@ def _attach_operators() -> None:
 _attach_operators()
 
 
-def _conversion(name: str) -> Callable[[Any], Any]:
-    return lambda self: getattr(wrap(self), name)()
+def _conversion(name: str) -> Callable[..., Any]:
+    return lambda self, *args, **kwargs: getattr(wrap(self), name)(*args, **kwargs)
 
 
-for _name in ("__bool__", "__int__", "__index__", "__float__", "__complex__"):
+for _name in ("__bool__", "__int__", "__index__", "__float__", "__complex__", "__array__"):
     setattr(Value, _name, _conversion(_name))

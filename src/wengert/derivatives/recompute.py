@@ -57,11 +57,13 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
         tape = innermost_tape(values)
         if tape is None:
             return fun(*args, **kwargs)
-        kept = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
+        kept = [v.copy("K") if isinstance(v, np.ndarray) else v for v in values]
         out_structure: list[Any] = []
 
         def run() -> list[Any]:
-            fresh = [to_user(v) if isinstance(v, Value) else v.copy() if isinstance(v, np.ndarray) else v for v in kept]
+            fresh = [
+                to_user(v) if isinstance(v, Value) else v.copy("K") if isinstance(v, np.ndarray) else v for v in kept
+            ]
             new_args, new_kwargs = containers.unflatten(structure, fresh)
             outputs = Outputs(fun(*new_args, **new_kwargs), "checkpoint")
             out_structure[:] = [outputs.structure]

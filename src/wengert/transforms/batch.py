@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.primitive import Primitive
-from wengert.core.values import Level, Value, dtype_of, shape_of
+from wengert.core.values import Level, Value, dtype_of, representative, shape_of
 
 _allocate = object.__new__
 
@@ -24,8 +24,9 @@ class Batched(Value):
 
     @property
     def payload(self) -> Any:
-        """The first example (for its shape and layout)."""
-        return self.value[0] if shape_of(self.value)[0] else np.zeros(self.shape, self.dtype)
+        """The first example as plain NumPy, for its layout."""
+        batch = representative(self.value)
+        return batch[0, ...] if len(batch) else np.empty(self.shape, self.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
