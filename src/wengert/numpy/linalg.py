@@ -240,9 +240,9 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     if rcond is None:
         rcond = max(m, n) * np.finfo(dtype_of(a)).eps
     s = svdvals(a)
-    rank = int(np.sum(concrete(s, "lstsq") > rcond * np.max(concrete(s, "lstsq"), initial=0.0)))
+    rank = sum_((s > rcond * max_(s, axis=-1, keepdims=True, initial=0.0)) * 1)
     x = matmul(pinv(a, rcond), b)
-    if rank == n and m > n:
+    if m > n and int(concrete(rank, "lstsq")) == n:
         residual = b - matmul(a, x)
         squares = sum_(absolute(residual) ** 2, axis=0)
         residuals = reshape(squares, (-1,))

@@ -4,7 +4,8 @@ Notation as in Giles (2008), see `rules.linalg`. Eigenvectors are defined up to 
 hold for the choice in which they turn as little as possible, which is the derivative of what NumPy returns if that is
 real, and the right one for everything that does not depend on the phases. Where eigenvalues or singular values
 coincide, vectors have no derivative: it comes out as infinity or NaN, unless it is multiplied by an exact zero, as in
-a function of the values only.
+a function of the values only. (Coinciding values themselves have a kink: a function that treats them alike, such as
+their sum, has its right derivative; any other that of the vectors which NumPy happens to return.)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from wengert.core.combinators import conjugate, real, reduce_sum, strong_scale
 from wengert.core.values import dtype_of, shape_of
+from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules.contraction import matmul
 from wengert.rules.elementwise import equal, reciprocal, where
 from wengert.rules.joining import concatenate
@@ -177,14 +179,20 @@ svd = Stacked(
 # QR ------------------------------------------------------------------------------------------------------------------
 
 
-def _right_divide(x: Any, r: Any) -> Any:
-    """x r⁻¹ for an upper triangular r."""
-    return adjoint(solve_triangular(adjoint(r), adjoint(x), lower=True))
+def _divide(r: Any, x: Any, *, lower: bool) -> Any:
+    """Solve with a triangular matrix r, or say why that is impossible."""
+    try:
+        return solve_triangular(r, x, lower=lower)
+    except np.linalg.LinAlgError:
+        fail(
+            UnsupportedOperationError,
+            "qr has no derivative at a matrix with linearly dependent columns. Use svd, or pass independent columns.",
+        )
 
 
 def _qr_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
     q, r = out
-    scaled = _right_divide(tangents[0], r)
+    scaled = adjoint(_divide(adjoint(r), adjoint(tangents[0]), lower=True))  # da·r⁻¹
     c = matmul(adjoint(q), scaled)
     growth = upper(c, 0.5) + adjoint(lower(c, 0.5))  # dr·r⁻¹; the rest of c turns q
     return scaled - matmul(q, growth), matmul(growth, r)
@@ -194,7 +202,7 @@ def _qr_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
     (q, r), (cq, cr) = out, ct
     half = upper(matmul(cr, adjoint(r)) - matmul(adjoint(q), cq), 0.5)
     c = cq + matmul(q, half + adjoint(half))
-    return (adjoint(solve_triangular(r, adjoint(c), lower=False)),)
+    return (adjoint(_divide(r, adjoint(c), lower=False)),)
 
 
 #: Reduced QR decomposition of matrices with at least as many rows as columns.

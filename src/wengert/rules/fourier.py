@@ -41,7 +41,7 @@ ifft = Linear(
 
 def _multiplicity(x: Any, n: int, axis: int) -> np.ndarray:
     """How often each of the n // 2 + 1 frequencies occurs in a real signal of length n: once or as a conjugate pair."""
-    count = np.full(n // 2 + 1, 2, np.empty((), dtype_of(x)).real.dtype)
+    count = np.full(n // 2 + 1, 2, np.finfo(dtype_of(x)).dtype)
     count[0] = 1
     if n % 2 == 0:
         count[-1] = 1

@@ -52,7 +52,7 @@ def adjoint(x: Any) -> Any:
 
 def real_dtype(x: Any) -> np.dtype[Any]:
     """Dtype of the real part."""
-    return np.empty((), dtype_of(x)).real.dtype
+    return np.finfo(dtype_of(x)).dtype
 
 
 def lower(x: Any, diagonal: float) -> Any:
@@ -239,20 +239,34 @@ def _nonsingular_det_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
 nonsingular_det = Stacked(np.linalg.det, jvp=_nonsingular_det_jvp, vjp=_nonsingular_det_vjp, name="det")
 
 
+_FEW = 8
+
+
 def _nullity(a: Any) -> Any:
     n = a.shape[-1]
     if a.size == 0:
         return np.intp(0)
+    eps = np.finfo(a.dtype).eps
+    size = np.sqrt(np.sum(abs(a) ** 2, axis=(-2, -1)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        inverse_size = np.sqrt(np.sum(abs(_inverse(a, check=False)) ** 2, axis=(-2, -1)))
+        if np.all(size * inverse_size < 1 / np.cbrt(eps)):
+            return np.intp(0)  # cheaper than singular values, whose ratio is at most this product
     finite = np.isfinite(a).all(axis=(-2, -1), keepdims=True)
     s = np.linalg.svd(np.where(finite, a, np.eye(n, dtype=a.dtype)), compute_uv=False)
-    return np.intp((s <= n * np.finfo(s.dtype).eps * s[..., :1]).sum(axis=-1).max())
+    for threshold in (np.cbrt(eps), n * eps):
+        count = (s <= threshold * s[..., :1]).sum(axis=-1).max()
+        if count <= _FEW:
+            break
+    return np.intp(count)
 
 
 def _nullity_batch(size: int, args: Sequence[Any], batched: Sequence[bool]) -> Any:
     return broadcast_to(nullity(args[0]), shape=(size,))
 
 
-#: How many singular values are zero (up to rounding), at most in a stack; under vmap at most in the whole batch.
+#: How many singular values are nearly zero, at most in a stack; under vmap at most in the whole batch. A few may be
+#: taken out generously; many only if they are zero up to rounding.
 nullity = NonDifferentiable(_nullity, name="nullity", batch=_nullity_batch)
 #: Unitary factors of a singular value decomposition, as constants.
 left_factor = NonDifferentiable(
@@ -266,9 +280,10 @@ right_factor = NonDifferentiable(
 def det(a: Any) -> Any:
     """Determinant, with derivatives of every order also at singular matrices.
 
-    Where a is singular, it is turned by constant unitary matrices (those of its singular value decomposition) into a
-    block matrix [[p, q], [r, s]] in which p has full rank and s is as large as the null space. Then
-    det a = ± det p · det(s - r p⁻¹ q), and the second factor, mostly of a 1 × 1 matrix, is a polynomial.
+    Where a is (nearly) singular, it is turned by constant unitary matrices (those of its singular value decomposition)
+    into a block matrix [[p, q], [r, s]] in which p has full rank and s is as large as the null space. Then
+    det a = ± det p · det(s - r p⁻¹ q). The second factor, mostly of a 1 × 1 matrix, is computed as a polynomial: its
+    argument is zero up to rounding, and the inverse in the usual derivative would blow that up.
     """
     n = shape_of(a)[-1]
     zeros = int(representative(nullity(a)))
@@ -282,7 +297,10 @@ def det(a: Any) -> Any:
     top, bottom = rows(turned, None, n - zeros), rows(turned, n - zeros, None)
     p, q = columns(top, None, n - zeros), columns(top, n - zeros, None)
     r, s = columns(bottom, None, n - zeros), columns(bottom, n - zeros, None)
-    return sign * nonsingular_det(p) * det(s - matmul(r, solve(p, q)))
+    schur = s - matmul(r, solve(p, q))
+    # For larger null spaces the usual formula is cheaper, and exact up to derivatives of that order.
+    rest = _division_free_det(schur) if zeros <= _FEW else det(schur)
+    return sign * nonsingular_det(p) * rest
 
 
 def _division_free_det(a: Any) -> Any:

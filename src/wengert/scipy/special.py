@@ -95,7 +95,7 @@ def polygamma(n: Any, x: Any) -> Any:
     return call(r.polygamma, n, x)
 
 
-@implements(sp.multigammaln)
+@implements(sp.multigammaln)  # pyright: ignore[reportAttributeAccessIssue]
 def multigammaln(a: Any, d: int) -> Any:
     """Logarithm of the multivariate gamma function."""
     a = as_array(a)
