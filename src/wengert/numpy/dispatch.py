@@ -52,15 +52,17 @@ def implements(numpy_function: Callable[..., Any], *more: Callable[..., Any]) ->
     """
 
     def decorate(implementation: F) -> F:
-        parameters = list(inspect.signature(implementation).parameters)
-        position = parameters.index("out") if "out" in parameters else None
+        parameters = inspect.signature(implementation).parameters
+        takes_out = "out" in parameters
+        by_name = not takes_out or parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
+        position = None if by_name else list(parameters).index("out")
 
         def function(*args: Any, **kwargs: Any) -> Any:
             if not has_traced(args, kwargs):
                 return numpy_function(*args, **kwargs)
-            if position is None:
+            if not takes_out:
                 return implementation(*args, **kwargs)
-            if len(args) > position:
+            if position is not None and len(args) > position:
                 out, args = args[position], (*args[:position], None, *args[position + 1 :])
             else:
                 out = kwargs.pop("out", None)
