@@ -1,6 +1,6 @@
 """Exact derivatives of NumPy programs, of any order, in forward and reverse mode."""
 
-from wengert import errors, numpy, optim
+from wengert import errors, numpy, optim, scipy
 from wengert.array import Array
 from wengert.core.containers import register_container
 from wengert.derivatives.check import check_grads
@@ -11,6 +11,7 @@ from wengert.derivatives.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from wengert.derivatives.recompute import checkpoint
 from wengert.derivatives.variables import Variable, variable
 from wengert.derivatives.vectorize import vmap
+from wengert.display import detect_nonfinite, trace
 from wengert.transforms.forward import Dual
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "custom_rule",
     "custom_vjp",
     "derivative",
+    "detect_nonfinite",
     "errors",
     "grad",
     "hessian",
@@ -37,7 +39,9 @@ __all__ = [
     "numpy",
     "optim",
     "register_container",
+    "scipy",
     "stop_gradient",
+    "trace",
     "value_and_grad",
     "variable",
     "vjp",

@@ -12,6 +12,8 @@ import sys
 from typing import NoReturn
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# Code of Python's and NumPy's own; <stdin>, <doctest …> and <string> are the user's.
+_NO_USERS_FILE = ("<frozen ", "<__array_function__ ")
 
 
 class WengertError(Exception):
@@ -59,7 +61,7 @@ def user_location(depth: int = 1) -> tuple[str, int, str] | None:
     frame = sys._getframe(depth)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not os.path.abspath(file).startswith(_PACKAGE) and not file.startswith("<"):
+        if not os.path.abspath(file).startswith(_PACKAGE) and not file.startswith(_NO_USERS_FILE):
             return file, frame.f_lineno, linecache.getline(file, frame.f_lineno).strip()
         frame = frame.f_back
     return None

@@ -20,6 +20,7 @@ written with differentiable operations, so sweeps nest in any transform.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -194,6 +195,10 @@ class Tape(Level):
         self.snapshots[id(x)] = (x, copy)
         return copy
 
+    def sweep(self) -> Sweep:
+        """Return the beginning of a walk backwards."""
+        return Sweep(self)
+
     def slot_of(self, x: Any) -> int:
         """Slot of a value of this level, -1 for a constant."""
         return x.slot if type(x) is Taped and x.level is self else -1
@@ -272,14 +277,23 @@ class Sweep:
                 primitive.pull(self, ct, bool(owned[slot]), parents, saved, params)
 
 
+class _Made(threading.local):
+    """The class of tape that this thread makes: `wengert.transforms.inspect` replaces it by one that checks."""
+
+    tape: type[Tape] = Tape
+
+
+made = _Made()
+
+
 def new_tape() -> Tape:
     """Return an empty Wengert list."""
-    return Tape()
+    return made.tape()
 
 
 def pull_back(tape: Tape, outputs: Sequence[int], cotangents: Sequence[Any], inputs: Sequence[Taped]) -> list[Any]:
     """Return the cotangents of `inputs` given those of the output slots (slot -1 and cotangent None are skipped)."""
-    sweep = Sweep(tape)
+    sweep = tape.sweep()
     for slot, ct in zip(outputs, cotangents, strict=True):
         if slot >= 0 and ct is not None:
             sweep.add(slot, ct, False)
