@@ -1,6 +1,15 @@
 """Elementary functions inside compiled loops, so that LLVM can vectorise the loop around them.
 
-Start reading with `MathLibrary.call`.
+Start reading with `MathLibrary.call`. A function is emitted in one of four ways, the first that there is:
+
+* an LLVM intrinsic, where that is exact (sqrt, floor, copysign, …);
+* a **formula**: branch-free floating-point code (`FORMULAS`), a small internal function that LLVM inlines into the loop
+  and vectorises like any other arithmetic, on every processor that has fused multiply-add;
+* a call of the C library that LLVM may replace by a call of glibc's vector library (libmvec), if this machine has it;
+* a plain call of the C library.
+
+Outside loops (`vectorise=False`) the C library is called: machine code stays small and compiles fast.
+`docs/accuracy.md` has the measured error of each function.
 """
 
 from __future__ import annotations
@@ -9,12 +18,15 @@ import contextlib
 import ctypes
 import ctypes.util
 import functools
+import platform
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
+
+from wengert.compiler.formulas import FORMULAS, Emitter
 
 # Names of NumPy and, where they differ, of the C library.
 _LIBM_NAMES = {
@@ -90,6 +102,37 @@ class _Declared(ir.Function):
         buf.append("".join(text).rstrip("\n") + f" {self.extra}\n")
 
 
+class _Inlined(ir.Function):
+    """An internal function whose text was made before."""
+
+    def __init__(self, module: ir.Module, type_: ir.FunctionType, name: str, text: str) -> None:
+        super().__init__(module, type_, name)
+        self._text = text
+
+    def descr(self, buf: list[str]) -> None:
+        buf.append(self._text)
+
+
+@functools.cache
+def has_fma() -> bool:
+    """Whether the processor has fused multiply-add, which the formulas rely on."""
+    features = llvm.get_host_cpu_features()
+    return bool(features.get("fma")) or platform.machine().lower() in ("arm64", "aarch64")
+
+
+@functools.cache
+def _formula_text(name: str, symbol: str) -> tuple[str, tuple[str, ...]]:
+    """LLVM IR of a formula as a function, and the names of the intrinsics that it calls."""
+    type_ = ir.DoubleType()
+    module = ir.Module()
+    function = ir.Function(module, ir.FunctionType(type_, [type_]), symbol)
+    function.linkage = "internal"
+    function.attributes.add("alwaysinline")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    builder.ret(FORMULAS[name](Emitter(builder, function.args[0])).value)
+    return str(function), tuple(f.name for f in module.functions if f is not function)
+
+
 class MathLibrary:
     """The elementary functions for one module.
 
@@ -105,7 +148,7 @@ class MathLibrary:
         self._kept: list[ir.Function] = []
         self._used: ir.GlobalVariable | None = None
 
-    def call(self, builder: ir.IRBuilder, name: str, args: Sequence[Any]) -> Any:
+    def call(self, builder: ir.IRBuilder, name: str, args: Sequence[Any], vectorise: bool = True) -> Any:
         """Emit `name(*args)`, with the meaning of NumPy's function of that name.
 
         Parameters
@@ -116,6 +159,8 @@ class MathLibrary:
             One of `SUPPORTED`.
         args : sequence of llvmlite.ir.Value
             float64 or float32 (LLVM's double or float), all of one type.
+        vectorise : bool
+            Whether the call is in a loop that LLVM may vectorise. If not, the C library is called.
         """
         if name not in SUPPORTED:
             raise KeyError(f"no elementary function {name!r}")
@@ -123,13 +168,26 @@ class MathLibrary:
         if name == "sign":
             return self._sign(builder, args[0])
         if name == "remainder":
-            return self._remainder(builder, *args)
+            return self._remainder(builder, *args, vectorise)
         if name in _INTRINSICS:
             function = self.module.declare_intrinsic(
                 _INTRINSICS[name], [type_], ir.FunctionType(type_, [type_] * len(args))
             )
             return builder.call(function, args)
+        if vectorise and name in FORMULAS and isinstance(type_, ir.DoubleType) and has_fma():
+            return builder.call(self._inlined(name, type_), args)
         return builder.call(self._libm(name, type_), args)
+
+    def _inlined(self, name: str, type_: ir.Type) -> ir.Function:
+        symbol = f"wengert.formula.{name}"
+        if symbol not in self.module.globals:
+            text, intrinsics = _formula_text(name, symbol)
+            for intrinsic in intrinsics:
+                if intrinsic not in self.module.globals:
+                    arity = 3 if ".fma." in intrinsic else 2 if ".copysign." in intrinsic else 1
+                    ir.Function(self.module, ir.FunctionType(type_, [type_] * arity), intrinsic)
+            _Inlined(self.module, ir.FunctionType(type_, [type_]), symbol, text)
+        return self.module.globals[symbol]
 
     def _libm(self, name: str, type_: ir.Type) -> ir.Function:
         if (name, type_) not in self._functions:
@@ -173,10 +231,10 @@ class MathLibrary:
         nonzero = builder.select(builder.fcmp_ordered("==", x, zero), zero, signed)
         return builder.select(builder.fcmp_unordered("uno", x, x), x, nonzero)
 
-    def _remainder(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
+    def _remainder(self, builder: ir.IRBuilder, x: Any, y: Any, vectorise: bool) -> Any:
         """x − floor(x/y)·y without rounding error: C's fmod, moved to the sign of the divisor."""
         zero = ir.Constant(x.type, 0.0)
-        m = self.call(builder, "fmod", [x, y])
+        m = self.call(builder, "fmod", [x, y], vectorise)
         differ = builder.xor(builder.fcmp_ordered("<", y, zero), builder.fcmp_ordered("<", m, zero))
         moved = builder.select(differ, builder.fadd(m, y), m)
         signed_zero = self.call(builder, "copysign", [zero, y])
