@@ -28,15 +28,14 @@ SAMPLES: list[Any] = [
         Sample(primitive, (x,), {"axis": axis, "norm": norm}, note=norm)
         for primitive in (fft, ifft)
         for x, axis in [
-            (_r(4), (0,)),
-            (_c(5), (0,)),
-            (_c(2, 3), (1,)),
-            (_c(2, 3, 2), (0, 2)),
-            (_c(3), (0, 0)),
-            (_c(1), (0,)),
-            (np.zeros((0, 3)), (1,)),
-            (_r(4).astype(np.float32), (0,)),
-            (_c(4).astype(np.complex64), (0,)),
+            (_r(4), 0),
+            (_c(5), 0),
+            (_c(2, 3), 1),
+            (_c(2, 3, 2), 1),
+            (_c(1), 0),
+            (np.zeros((0, 3)), 1),
+            (_r(4).astype(np.float32), 0),
+            (_c(4).astype(np.complex64), 0),
         ]
         for norm in _NORMS
     ),

@@ -36,7 +36,7 @@ def _fitted(x: Any, n: int | None, axis: int) -> Any:
     return np.concatenate([x, np.zeros(shape, dtype_of(x))], axis=axis)
 
 
-def _axes(x: Any, s: Any, axes: Any, *, inverse_real: bool = False) -> tuple[list[int | None], list[int]]:
+def _axes(x: Any, s: Any, axes: Any) -> tuple[list[int | None], list[int]]:
     """Lengths and axes of a transform over several axes."""
     rank = len(shape_of(x))
     if axes is None:
@@ -52,11 +52,11 @@ def _axes(x: Any, s: Any, axes: Any, *, inverse_real: bool = False) -> tuple[lis
 
 
 def _transform(primitive: Callable[..., Any], a: Any, s: Sequence[int | None], axes: Sequence[int], norm: Any) -> Any:
-    """Apply a complex transform over several axes, the last one first, as NumPy does."""
+    """Apply a complex transform along one axis after the other."""
     x, norm = as_array(a), _norm(norm)
-    for n, axis in zip(reversed(s), reversed(axes), strict=True):
-        x = _fitted(x, n, axis)
-    return call(primitive, x, axis=tuple(axes), norm=norm) if axes else x
+    for n, axis in zip(s, axes, strict=True):
+        x = call(primitive, _fitted(x, n, axis), axis=axis, norm=norm)
+    return x
 
 
 def _real_signal(x: Any) -> Any:
@@ -116,23 +116,25 @@ def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None,
 
 @implements(np.fft.fftn)
 def fftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None, out: Any = None) -> Any:
-    """Discrete Fourier transform along several axes."""
-    return _transform(r.fft, a, *_axes(as_array(a), s, axes), norm)
+    """Discrete Fourier transform along several axes, the last one first."""
+    lengths, numbers = _axes(as_array(a), s, axes)
+    return _transform(r.fft, a, lengths[::-1], numbers[::-1], norm)
 
 
 @implements(np.fft.ifftn)
 def ifftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None, out: Any = None) -> Any:
-    """Inverse discrete Fourier transform along several axes."""
-    return _transform(r.ifft, a, *_axes(as_array(a), s, axes), norm)
+    """Inverse discrete Fourier transform along several axes, the last one first."""
+    lengths, numbers = _axes(as_array(a), s, axes)
+    return _transform(r.ifft, a, lengths[::-1], numbers[::-1], norm)
 
 
 @implements(np.fft.rfftn)
 def rfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None, out: Any = None) -> Any:
-    """Real along the last of the axes, complex along the others."""
+    """Real along the last of the axes, then complex along the others."""
     x = as_array(a)
     lengths, numbers = _axes(x, s, axes)
     x = rfft(x, lengths[-1], numbers[-1], norm)
-    return _transform(r.fft, x, lengths[:-1], numbers[:-1], norm)
+    return _transform(r.fft, x, lengths[-2::-1], numbers[-2::-1], norm)
 
 
 @implements(np.fft.irfftn)

@@ -1,6 +1,6 @@
-"""Discrete Fourier transforms. All are linear, and over the reals only where the result or the argument is real.
+"""Discrete Fourier transforms along one axis: linear, those of real signals over the reals only.
 
-Cropping, padding and the transforms over several axes with real input are ordinary code in `wengert.numpy.fft`.
+Cropping, padding and transforms over several axes are ordinary code in `wengert.numpy.fft`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def _shift_axis(primitive: Callable[[], Any]) -> Callable[..., Any]:
 
 # The matrix of a discrete Fourier transform is symmetric, so the transform is its own transpose.
 fft = Linear(
-    lambda x, *, axis, norm: np.fft.fftn(x, axes=axis, norm=norm),
+    lambda x, *, axis, norm: np.fft.fft(x, axis=axis, norm=norm),
     lambda ct, x, *, axis, norm: fft(ct, axis=axis, norm=norm),
     name="fft",
     batch=_shift_axis(lambda: fft),
 )
 ifft = Linear(
-    lambda x, *, axis, norm: np.fft.ifftn(x, axes=axis, norm=norm),
+    lambda x, *, axis, norm: np.fft.ifft(x, axis=axis, norm=norm),
     lambda ct, x, *, axis, norm: ifft(ct, axis=axis, norm=norm),
     name="ifft",
     batch=_shift_axis(lambda: ifft),
