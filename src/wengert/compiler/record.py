@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
 from wengert.core import containers
 from wengert.core.program import Program
 from wengert.core.staging import Stage
@@ -29,8 +28,8 @@ def leaf_type(x: Any) -> ArrayType:
     if value is None:
         fail(
             InputTypeError,
-            f"an argument of a function under jit or program is a {type(x).__name__}; pass numbers and arrays, or declare "
-            "the argument static.",
+            f"an argument of a function under jit or program is a {type(x).__name__}; pass numbers and arrays, or "
+            "declare the argument static.",
         )
     return type_of(value)
 
@@ -57,8 +56,8 @@ def program(fun: Callable[..., Any]) -> Callable[..., Program]:
     Returns
     -------
     callable
-        Takes the arguments of `fun`, of which only types and shapes matter, and returns the `Program`: printable, with a
-        line for each operation, and evaluable with flat arguments.
+        Takes the arguments of `fun`, of which only types and shapes matter, and returns the `Program`: printable, with
+        a line for each operation, and evaluable with flat arguments.
 
     Raises
     ------
@@ -80,5 +79,3 @@ def program(fun: Callable[..., Any]) -> Callable[..., Program]:
         return record_function(fun, args, kwargs, getattr(fun, "__name__", "program")).program
 
     return recorder
-
-

@@ -119,7 +119,9 @@ class Program:
         for op in self.operations:
             for atom in op.inputs:
                 assert isinstance(atom, Literal) or atom in defined, f"{atom} is used before it is defined"
-            types = output_types(op.primitive, [a.value if isinstance(a, Literal) else a.type for a in op.inputs], op.params)
+            types = output_types(
+                op.primitive, [a.value if isinstance(a, Literal) else a.type for a in op.inputs], op.params
+            )
             for v, t in zip(op.outputs, types, strict=True):
                 define(v)
                 assert v.type == t, f"{v} has type {v.type}, but {op.primitive.name} gives {t}"
@@ -141,12 +143,12 @@ class Program:
             digest.update(f"in {text(v)} {show_type(v.type)}\n".encode())
         for v, value in self.constants:
             digest.update(f"constant {text(v)} {show_type(v.type)}\n".encode())
-            digest.update(np.ascontiguousarray(value).tobytes() if not hasattr(value, "level") else str(id(value)).encode())
-        for op in self.operations:
-            params = sorted(op.params.items())
             digest.update(
-                f"{[text(v) for v in op.outputs]} = {op.primitive.name} {[text(a) for a in op.inputs]} {params!r}\n".encode()
+                np.ascontiguousarray(value).tobytes() if not hasattr(value, "level") else str(id(value)).encode()
             )
+        for op in self.operations:
+            outs, ins, params = list(map(text, op.outputs)), list(map(text, op.inputs)), sorted(op.params.items())
+            digest.update(f"{outs} = {op.primitive.name} {ins} {params!r}\n".encode())
         digest.update(f"return {[text(a) for a in self.outputs]}".encode())
         return digest.hexdigest()
 
@@ -204,7 +206,7 @@ def output_types(primitive: Primitive, args: Sequence[Any], params: dict[str, An
 
 
 def name_of(number: int) -> str:
-    """a, b, …, z, aa, ab, …"""
+    """Name variables a, b, …, z, aa, ab and so on."""
     name = ""
     number += 1
     while number:
@@ -214,12 +216,12 @@ def name_of(number: int) -> str:
 
 
 def show_type(t: ArrayType) -> str:
-    """float64[3,4]"""
+    """Write a type as float64[3,4]."""
     return f"{t.dtype}[{','.join(map(str, t.shape))}]"
 
 
 def show_operation(op: Operation) -> str:
-    """c: float64[3] = multiply a b"""
+    """Write an operation as c: float64[3] = multiply a b."""
     outs = ", ".join(f"{v}: {show_type(v.type)}" for v in op.outputs)
     params = "".join(f" {k}={_show_param(v)}" for k, v in op.params.items() if v is not None and v is not False)
     return f"{outs} = {op.primitive.name}{''.join(f' {a!r}' for a in op.inputs)}{params}"

@@ -79,9 +79,9 @@ class Stage(Level):
         """Return the variable or literal for an operand; arrays from outside become constants."""
         if type(x) is Staged and x.level is self:
             return x.variable
-        if isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
+        if isinstance(x, (bool, int, float, complex, np.generic)):
             return Literal(x)
-        if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.ndim == 0):
+        if isinstance(x, np.ndarray) and x.ndim == 0:
             return Literal(x[()])
         known = self.constants.get(id(x))
         if known is None:
@@ -98,6 +98,8 @@ class Stage(Level):
             self.leaked(primitive)
         if "donate" in params:
             params = {**params, "donate": False}  # who may overwrite what is for the compiler to find out
+        if "copy" in params:
+            params = {k: v for k, v in params.items() if k != "copy"}
         inputs = tuple(self.atom(x) for x in args)
         types = output_types(primitive, [a.value if isinstance(a, Literal) else a.type for a in inputs], params)
         outputs = tuple(self.variable(t) for t in types)

@@ -1,0 +1,253 @@
+"""From a simplified program to machine code, and what is needed to run it: `generate` returns an `Executable`.
+
+The native functions have the form ``void f(i8** buffers)``, `buffers` being the addresses of inputs, outputs, and a
+workspace for temporary arrays. A program without calls to NumPy is one such function. Otherwise the runs of kernels
+between the calls are one function each, and `Executable.run` goes through them and the calls in turn.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from wengert.compiler import loops, unroll
+from wengert.compiler.lowering import Emitter, Register, memory_type
+from wengert.compiler.native import NativeModule, compile_module
+from wengert.compiler.plan import Call, Kernel, Plan, make_plan
+from wengert.compiler.vector_math import MathLibrary
+from wengert.core.program import Literal, Program, Variable
+from wengert.core.values import ArrayType, type_of
+from wengert.rules import contraction
+
+_I8P = ir.IntType(8).as_pointer()
+_SIGNATURE = ir.FunctionType(ir.VoidType(), [_I8P.as_pointer()])
+_ALIGNMENT = 64
+
+
+class Executable:
+    """A compiled program.
+
+    Attributes
+    ----------
+    program : Program
+        What was compiled.
+    plan : Plan or None
+        Its loops and buffers; None if it was unrolled into straight-line code.
+    native : NativeModule
+        The machine code.
+    workspace : int
+        Bytes of temporary arrays.
+    """
+
+    def __init__(self, program: Program, plan: Plan | None) -> None:
+        self.program = program
+        self.plan = plan
+        self.in_types = [v.type for v in program.inputs]
+        self.out_types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in program.outputs]
+        self.workspace = 0
+        self.offsets: dict[Variable, int] = {}
+        self.native: NativeModule
+        self.segments: list[str | Call] = []
+        self.constants = {v: np.ascontiguousarray(x) for v, x in program.constants}
+        self.functions: dict[str, Callable[..., None]] = {}
+
+    @property
+    def calls(self) -> list[str]:
+        """Names of the operations that NumPy does."""
+        return [s.operation.primitive.name for s in self.segments if isinstance(s, Call)]
+
+    def place(self, v: Variable) -> tuple[str, int]:
+        """Where the buffer of a variable is: ("in" | "out" | "temp", number or offset)."""
+        while self.plan is not None and v in self.plan.aliases:
+            v = self.plan.aliases[v]
+        if v in self.program.inputs:
+            return "in", self.program.inputs.index(v)
+        if v in self.constants:
+            return "constant", 0
+        if v in self.offsets:
+            return "temp", self.offsets[v]
+        return "out", self.program.outputs.index(v)
+
+    def allocate(self, buffers: Sequence[Variable]) -> None:
+        """Give each stored variable that is no result a place in the workspace."""
+        for v in buffers:
+            if v in self.program.inputs or v in self.constants or v in self.program.outputs or v in self.offsets:
+                continue
+            self.offsets[v] = self.workspace
+            size = int(np.prod(v.type.shape)) * v.type.dtype.itemsize
+            self.workspace += -(-size // _ALIGNMENT) * _ALIGNMENT
+
+    def finish(self, native: NativeModule) -> None:
+        """Take the machine code."""
+        self.native = native
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self.functions = {s: prototype(native.address(s)) for s in self.segments if isinstance(s, str)}
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run on inputs of exactly the types of the program, C-contiguous, aligned and in native byte order."""
+        outputs = [np.empty(t.shape, t.dtype) for t in self.out_types]
+        work = np.empty(self.workspace + _ALIGNMENT, np.uint8)
+        start = -work.ctypes.data % _ALIGNMENT
+        addresses = [x.ctypes.data for x in (*inputs, *outputs)] + [work.ctypes.data + start]
+        table = (ctypes.c_void_p * len(addresses))(*addresses)
+
+        def view(v: Variable) -> np.ndarray:
+            kind, where = self.place(v)
+            if kind == "constant":
+                root = v
+                while self.plan is not None and root in self.plan.aliases:
+                    root = self.plan.aliases[root]
+                return self.constants[root].reshape(v.type.shape)
+            if kind in ("in", "out"):
+                return (inputs if kind == "in" else outputs)[where].reshape(v.type.shape)
+            return np.ndarray(v.type.shape, v.type.dtype, buffer=work, offset=start + where)
+
+        for segment in self.segments:
+            if isinstance(segment, str):
+                self.functions[segment](table)
+                continue
+            op = segment.operation
+            operands = [a.value if isinstance(a, Literal) else view(a)[()] for a in op.inputs]
+            if op.primitive is contraction.matmul and op.outputs[0].type.shape:
+                np.matmul(*operands, out=view(op.outputs[0]))
+                continue
+            result = op.primitive.fun(*operands, **op.params)
+            for v, value in zip(op.outputs, result if op.primitive.multiple else (result,), strict=True):
+                np.copyto(view(v), value, casting="unsafe")
+        return outputs
+
+
+def generate(program: Program) -> Executable:
+    """Compile a simplified program."""
+    if unroll.can_unroll(program):
+        return _generate_unrolled(program)
+    stored: list[Variable] = []
+    while True:
+        plan = make_plan(program, stored)
+        try:
+            return _generate_loops(program, plan)
+        except loops.CannotPull as problem:
+            stored.append(problem.variable)
+
+
+def _generate_unrolled(program: Program) -> Executable:
+    executable = Executable(program, None)
+    module = ir.Module("program")
+    function = ir.Function(module, _SIGNATURE, "program")
+    em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), MathLibrary(module))
+    pointers = _load_pointers(em, function.args[0], len(program.inputs) + len(program.outputs))
+    inputs = [
+        unroll.load_elements(em, p, v.type.shape, v.type.dtype) for p, v in zip(pointers, program.inputs, strict=False)
+    ]
+    outputs = unroll.Unroller(em).run(program, inputs)
+    for p, elements, t in zip(pointers[len(inputs) :], outputs, executable.out_types, strict=True):
+        unroll.store_elements(em, p, elements, t.dtype)
+    em.builder.ret_void()
+    executable.segments = ["program"]
+    executable.finish(compile_module(module, ["program"]))
+    return executable
+
+
+def _load_pointers(em: Emitter, table: Register, count: int) -> list[Register]:
+    b = em.builder
+    return [b.load(b.gep(table, [ir.Constant(ir.IntType(64), i)])) for i in range(count)]
+
+
+def _generate_loops(program: Program, plan: Plan) -> Executable:
+    executable = Executable(program, plan)
+    module = ir.Module("program")
+    library = MathLibrary(module)
+    executable.allocate([v for step in plan.steps for v in _results(step)])
+    writers: list[loops.KernelWriter] = []
+    names = (f"kernel{i}" for i in itertools.count())
+    segments: list[list[loops.KernelWriter] | Call] = []
+    for step in plan.steps:
+        if isinstance(step, Call):
+            segments.append(step)
+            continue
+        writer = loops.KernelWriter(plan, step, module, library, next(names))
+        writer.write()
+        writers.append(writer)
+        if not segments or isinstance(segments[-1], Call):
+            segments.append([])
+        segments[-1].append(writer)  # type: ignore[union-attr]
+    copies = _copies(executable)
+    if copies and (not segments or isinstance(segments[-1], Call)):
+        segments.append([])
+    functions = []
+    for segment in segments:
+        if isinstance(segment, Call):
+            executable.segments.append(segment)
+            continue
+        name = f"segment{len(functions)}"
+        last = segment is segments[-1]
+        _write_segment(executable, module, library, name, segment, copies if last else [])
+        functions.append(name)
+        executable.segments.append(name)
+    executable.finish(compile_module(module, functions))
+    return executable
+
+
+def _results(step: Kernel | Call) -> list[Variable]:
+    return step.results if isinstance(step, Kernel) else list(step.operation.outputs)
+
+
+def _copies(executable: Executable) -> list[tuple[int, Any]]:
+    """Results that are not written to their buffer by a step: (number, atom to copy)."""
+    copies = []
+    for i, atom in enumerate(executable.program.outputs):
+        if isinstance(atom, Literal) or executable.place(atom) != ("out", i):
+            copies.append((i, atom))
+    return copies
+
+
+def _write_segment(
+    executable: Executable,
+    module: ir.Module,
+    library: MathLibrary,
+    name: str,
+    writers: Sequence[loops.KernelWriter],
+    copies: Sequence[tuple[int, Any]],
+) -> None:
+    """Write a function that runs some kernels one after the other, then copies results that have no kernel."""
+    program = executable.program
+    function = ir.Function(module, _SIGNATURE, name)
+    em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), library)
+    b = em.builder
+    count = len(program.inputs) + len(program.outputs) + 1
+    pointers = _load_pointers(em, function.args[0], count)
+
+    def address(v: Variable) -> Register:
+        kind, where = executable.place(v)
+        if kind == "in":
+            return pointers[where]
+        if kind == "out":
+            return pointers[len(program.inputs) + where]
+        if kind == "temp":
+            return b.gep(pointers[-1], [ir.Constant(ir.IntType(64), where)])
+        root = v
+        while executable.plan is not None and root in executable.plan.aliases:
+            root = executable.plan.aliases[root]
+        return b.inttoptr(ir.Constant(ir.IntType(64), executable.constants[root].ctypes.data), _I8P)
+
+    for writer in writers:
+        variables = (*writer.leaves, *writer.kernel.results)
+        b.call(
+            writer.function,
+            [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables],
+        )
+    for i, atom in copies:
+        target = pointers[len(program.inputs) + i]
+        t: ArrayType = executable.out_types[i]
+        if isinstance(atom, Literal):
+            unroll.store_elements(em, target, np.full((), atom.value, object), t.dtype)
+            continue
+        size = int(np.prod(t.shape)) * t.dtype.itemsize
+        copy = module.declare_intrinsic("llvm.memcpy", [_I8P, _I8P, ir.IntType(64)])
+        b.call(copy, [target, address(atom), ir.Constant(ir.IntType(64), size), ir.Constant(ir.IntType(1), 0)])
+    b.ret_void()

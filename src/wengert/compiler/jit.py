@@ -1,0 +1,248 @@
+"""`jit`: compile a function for the types of its arguments, and call the compiled form."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.generate import Executable, generate
+from wengert.compiler.record import leaf_type
+from wengert.compiler.simplify import simplify
+from wengert.core import containers
+from wengert.core.primitive import Primitive
+from wengert.core.staging import Stage
+from wengert.core.values import ArrayType, Value, type_of, zeros_of
+from wengert.derivatives.calls import Outputs, to_user, to_value
+from wengert.derivatives.forward import jvp
+from wengert.derivatives.gradient import vjp
+from wengert.derivatives.vectorize import vmap
+
+Flat = Callable[..., list[Any]]
+
+
+class FlatFunction:
+    """A function of flat values that is compiled for each combination of types it is called with.
+
+    Its derivatives and its batched form are `FlatFunction`s too, made when they are first needed.
+    """
+
+    def __init__(self, function: Flat, name: str) -> None:
+        self.function = function
+        self.name = name
+        self.executables: dict[tuple[ArrayType, ...], Executable | None] = {}
+        self.derived: dict[Any, FlatFunction] = {}
+
+    def compiled(self, types: tuple[ArrayType, ...]) -> Executable | None:
+        """Return the executable for these types; None if the function depends on traced values from outside."""
+        if types not in self.executables:
+            with Stage() as stage:
+                outs = self.function(*[stage.input(t) for t in types])
+                program = stage.program(self.name, outs)
+            if any(isinstance(x, Value) for _, x in program.constants):
+                return None
+            self.executables[types] = generate(simplify(program))
+        return self.executables[types]
+
+    def __call__(self, *values: Any) -> list[Any]:
+        """Call with values of any kind."""
+        if any(isinstance(v, Value) for v in values):
+            return list(jit_call.bind(*values, function=self))
+        executable = self.compiled(tuple(map(type_of, values)))
+        if executable is None:
+            return self.function(*values)
+        inputs = [_prepared(v, t) for v, t in zip(values, executable.in_types, strict=True)]
+        return [o[()] if o.ndim == 0 else o for o in executable.run(inputs)]
+
+    def derive(self, key: Any, make: Callable[[], Flat]) -> FlatFunction:
+        """Return a derived function, made once."""
+        if key not in self.derived:
+            self.derived[key] = FlatFunction(make(), f"{key[0]} of {self.name}")
+        return self.derived[key]
+
+    def jvp(self, which: tuple[bool, ...]) -> FlatFunction:
+        """Primals, then tangents of the arguments in `which`, to outputs and then their tangents."""
+
+        def make() -> Flat:
+            def function(*values: Any) -> list[Any]:
+                primals, tangents = list(values[: len(which)]), list(values[len(which) :])
+                moving = [i for i, w in enumerate(which) if w]
+
+                def restricted(*args: Any) -> Any:
+                    full = list(map(to_user, primals))
+                    for i, a in zip(moving, args, strict=True):
+                        full[i] = a
+                    return [to_user(o) for o in self.function(*map(to_value, full))]
+
+                out, dot = jvp(restricted, [to_user(primals[i]) for i in moving], list(map(to_user, tangents)))
+                return [*map(to_value, out), *map(to_value, dot)]
+
+            return function
+
+        return self.derive(("jvp", which), make)
+
+    def pullback(self, which: tuple[bool, ...]) -> FlatFunction:
+        """Arguments, then cotangents of the outputs, to the cotangents of the arguments in `which`."""
+
+        def make() -> Flat:
+            def function(*values: Any) -> list[Any]:
+                args, cts = list(values[: len(which)]), list(values[len(which) :])
+                moving = [i for i, w in enumerate(which) if w]
+
+                def restricted(*moved: Any) -> Any:
+                    full = list(map(to_user, args))
+                    for i, a in zip(moving, moved, strict=True):
+                        full[i] = a
+                    return [to_user(o) for o in self.function(*map(to_value, full))]
+
+                _, pull = vjp(restricted, *[to_user(args[i]) for i in moving])
+                return [to_value(c) for c in pull(list(map(to_user, cts)))]
+
+            return function
+
+        return self.derive(("vjp", which), make)
+
+    def batched(self, size: int, batched: tuple[bool, ...]) -> FlatFunction:
+        """The function mapped over the first axis of some arguments."""
+
+        def make() -> Flat:
+            def one(*args: Any) -> list[Any]:
+                return [to_user(o) for o in self.function(*map(to_value, args))]
+
+            mapped = vmap(one, in_axes=tuple(0 if b else None for b in batched), axis_size=size)
+            return lambda *values: [to_value(o) for o in mapped(*map(to_user, values))]
+
+        return self.derive(("vmap", size, batched), make)
+
+
+class JitCall(Primitive):
+    """Call of a compiled function; its derivatives are compiled functions too."""
+
+    multiple = True
+
+    def __init__(self) -> None:
+        super().__init__(lambda *values, function: tuple(function(*values)), name="jit")
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """Inside a recording, record the function's own operations."""
+        deepest = max((a for a in args if isinstance(a, Value)), key=lambda a: a.level.depth, default=None)
+        if deepest is not None and isinstance(deepest.level, Stage):
+            return tuple(params["function"].function(*args))
+        return super().bind(*args, **params)
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Any]:
+        """Run the compiled pushforward."""
+        function: FlatFunction = params["function"]
+        which = tuple(t is not None for t in tangents)
+        outs = function.jvp(which)(*primals, *(t for t in tangents if t is not None))
+        half = len(outs) // 2
+        return tuple(outs[:half]), tuple(outs[half:])
+
+    def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Keep the arguments; the backward function computes what it needs from them."""
+        kept = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+        return tuple(traced), tuple(type_of(o) for o in out), tuple(kept)
+
+    def push(self, tangents: Sequence[Any], saved: Any, params: dict[str, Any]) -> Any:
+        """Run the compiled pushforward at the kept arguments."""
+        return self.jvp(saved[2], tangents, params)[1]
+
+    def pull(
+        self, sweep: Any, ct: Any, owned: bool, parents: Sequence[int], saved: Any, params: dict[str, Any]
+    ) -> None:
+        """Run the compiled pullback at the kept arguments."""
+        function: FlatFunction = params["function"]
+        traced, out_types, kept = saved
+        cts = [zeros_of(t) if c is None else c for c, t in zip(ct, out_types, strict=True)]
+        back = iter(function.pullback(traced)(*kept, *cts))
+        for parent, t in zip(parents, traced, strict=True):
+            if t:
+                sweep.add(parent, next(back), False)
+
+    def batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Run the compiled mapped function."""
+        return tuple(params["function"].batched(size, tuple(batched))(*args))
+
+
+jit_call = JitCall()
+
+
+def _prepared(value: Any, type_: ArrayType) -> np.ndarray:
+    """Return an array that native code can read: contiguous, aligned, native byte order."""
+    return np.require(value, dtype=type_.dtype.newbyteorder("="), requirements=("C", "A"))
+
+
+def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Callable[..., Any]:
+    """Return a function that compiles `fun` to native code for the types of its arguments, and runs that.
+
+    Parameters
+    ----------
+    fun : callable
+        Function of arrays or containers. Python code in it runs once for each combination of argument types.
+    static_argnums : int or sequence of int
+        Arguments that are hashable constants of the program: another value, another program.
+
+    Returns
+    -------
+    callable
+        With the arguments and results of `fun`.
+
+    Raises
+    ------
+    ConcretizationError
+        The function needs the number behind an argument, for a branch or a size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad, jit
+    >>> f = jit(lambda x: np.sum(np.sin(x) ** 2))
+    >>> f(np.zeros(3))
+    np.float64(0.0)
+    >>> jit(grad(f))(np.array([0.0, np.pi / 4]))
+    array([0., 1.])
+    """
+    static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    return _Jitted(fun, static)
+
+
+class _Jitted:
+    """A function under `jit`."""
+
+    def __init__(self, fun: Callable[..., Any], static: tuple[int, ...]) -> None:
+        functools.update_wrapper(self, fun)  # type: ignore[arg-type]
+        self.fun = fun
+        self.static = static
+        self.flat: dict[Any, tuple[FlatFunction, list[Any]]] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the compiled function."""
+        fixed = tuple((n % len(args), args[n]) for n in self.static)
+        positions = {n for n, _ in fixed}
+        moving = tuple(a for n, a in enumerate(args) if n not in positions)
+        leaves, structure = containers.flatten((moving, kwargs))
+        key = (structure, fixed, len(args))
+        found = self.flat.get(key)
+        if found is None:
+            found = self.flat[key] = self._flatten(structure, dict(fixed), len(args))
+        flat, out_structure = found
+        for x in leaves:
+            leaf_type(x)
+        outs = flat(*map(to_value, leaves))
+        return containers.unflatten(out_structure[0], [to_user(o) for o in outs])
+
+    def _flatten(self, structure: Any, fixed: dict[int, Any], count: int) -> tuple[FlatFunction, list[Any]]:
+        out_structure: list[Any] = [None]
+        name = getattr(self.fun, "__name__", "function")
+
+        def function(*values: Any) -> list[Any]:
+            moving, kwargs = containers.unflatten(structure, [to_user(v) for v in values])
+            rest = iter(moving)
+            args = [fixed[n] if n in fixed else next(rest) for n in range(count)]
+            outputs = Outputs(self.fun(*args, **kwargs), name)
+            out_structure[0] = outputs.structure
+            return outputs.values
+
+        return FlatFunction(function, name), out_structure

@@ -1,0 +1,408 @@
+"""Kernels as LLVM loop nests.
+
+`KernelWriter` computes pulled values element by element. The position of an element is one `Affine` index per axis:
+``scale · loop variable + offset``, whose range is known, since loops are cut into intervals. Where a value is put
+together from parts (concatenate, writing into a slice), the loops are cut at the seams, so that inside an interval it
+is known at compile time which part an element comes from, and no loop contains a branch::
+
+    out = zeros(10); out[1:] += a; out[:-1] += b      loops over [0, 1), [1, 9) and [9, 10)
+
+To find the seams, the same traversal first runs without a builder and raises `_Seam` where an interval straddles one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
+from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
+from wengert.compiler.vector_math import MathLibrary
+from wengert.core import combinators as c
+from wengert.core.program import Atom, Literal, Operation, Variable
+from wengert.core.values import dtype_of
+from wengert.rules import elementwise as e
+from wengert.rules import indexing, joining, structural
+
+_I64 = ir.IntType(64)
+_I8P = ir.IntType(8).as_pointer()
+_MAX_PIECES = 64
+_REASSOCIATE = ("reassoc", "contract")
+_COMBINE = {"add": e.add, "multiply": e.multiply, "maximum": e.maximum, "minimum": e.minimum}
+
+
+class Affine(NamedTuple):
+    """An index: scale · (variable of loop `axis`) + offset; axis -1 for a constant."""
+
+    axis: int
+    scale: int
+    offset: int
+
+
+class _Seam(Exception):
+    """An interval of a loop has to be cut."""
+
+    def __init__(self, axis: int, point: int) -> None:
+        super().__init__()
+        self.axis, self.point = axis, point
+
+
+class CannotPull(Exception):
+    """A variable has to be stored before it can be used."""
+
+    def __init__(self, variable: Variable) -> None:
+        super().__init__()
+        self.variable = variable
+
+
+class KernelWriter:
+    """Writes one kernel as an LLVM function ``void name(pointers of leaves…, pointers of results…)``."""
+
+    def __init__(self, plan: Plan, kernel: Kernel, module: ir.Module, library: MathLibrary, name: str) -> None:
+        self.plan, self.kernel, self.module, self.library, self.name = plan, kernel, module, library, name
+        self.leaves: list[Variable] = []
+        self.em: Emitter | None = None
+        self.interval: list[tuple[int, int]] = []
+        self.loop_variables: list[Register] = []
+        self.memo: dict[Any, Any] = {}
+        self.function: Any = None
+
+    # Values ----------------------------------------------------------------------------------------------------------
+
+    def value(self, atom: Atom, at: tuple[Affine, ...]) -> Any:
+        """Return an element of a variable, as an operand (register or None, dtype, literal number or None)."""
+        if isinstance(atom, Literal):
+            return None, dtype_of(atom.value), atom.value
+        key = (atom, at)
+        found = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = (self._element(atom, at), atom.type.dtype, None)
+        return found
+
+    def _element(self, v: Variable, at: tuple[Affine, ...]) -> Any:
+        if (v in self.plan.buffers and v not in self.kernel.stores) or v in self.plan.aliases:
+            return self._load(v, at)
+        if v in self.plan.buffers and self.kernel.stores and at != self._identity():
+            raise CannotPull(v)  # another element of what this very loop stores
+        return self._compute(self.plan.definitions[v], at)
+
+    def _identity(self) -> tuple[Affine, ...]:
+        return tuple(Affine(i, 1, 0) for i in range(len(self.kernel.space)))
+
+    def _compute(self, op: Operation, at: tuple[Affine, ...]) -> Any:
+        p, out = op.primitive, op.outputs[0].type
+        if p is c.broadcast_to:
+            return self._convert(self.value(op.inputs[0], self._aligned(op.inputs[0], at)), out.dtype)
+        if p is structural.transpose:
+            axes = op.params["axes"]
+            back: list[Affine] = [at[0]] * len(axes)
+            for i, a in enumerate(axes):
+                back[a] = at[i]
+            return self._convert(self.value(op.inputs[0], tuple(back)), out.dtype)
+        if p is indexing.index:
+            return self._convert(self.value(op.inputs[0], self._indexed(op, at)), out.dtype)
+        if p in (joining.concatenate, joining.stack):
+            return self._joined(op, at)
+        if p in (indexing.index_add, indexing.index_update):
+            return self._written(op, at)
+        operands = [self.value(a, self._aligned(a, at)) for a in op.inputs]
+        return None if self.em is None else emit_element(self.em, p, operands, out.dtype)
+
+    def _convert(self, operand: Any, dtype: np.dtype[Any]) -> Any:
+        if self.em is None:
+            return None
+        value, own, number = operand
+        return self.em.constant(number, dtype) if value is None else self.em.convert(value, own, dtype)
+
+    def _aligned(self, atom: Atom, at: tuple[Affine, ...]) -> tuple[Affine, ...]:
+        """Index of an operand under broadcasting."""
+        if isinstance(atom, Literal):
+            return ()
+        shape = atom.type.shape
+        tail = at[len(at) - len(shape) :]
+        return tuple(Affine(-1, 0, 0) if n == 1 else a for n, a in zip(shape, tail, strict=True))
+
+    def _indexed(self, op: Operation, at: tuple[Affine, ...]) -> tuple[Affine, ...]:
+        """Index of x for an element of x[spec]."""
+        shape = op.inputs[0].type.shape  # type: ignore[union-attr]
+        position = iter(at)
+        result: list[Affine] = []
+        for s in _full_spec(op.params["spec"], len(shape)):
+            if s is None:
+                next(position)
+                continue
+            n = shape[len(result)]
+            if isinstance(s, slice):
+                start, _, step = s.indices(n)
+                a = next(position)
+                result.append(Affine(a.axis, a.scale * step, a.offset * step + start))
+            else:
+                result.append(Affine(-1, 0, s % n))
+        return tuple(result)
+
+    def _range(self, a: Affine) -> tuple[int, int]:
+        """Smallest and largest value of an index in the current interval."""
+        if a.axis < 0 or a.scale == 0:
+            return a.offset, a.offset
+        low, high = self.interval[a.axis]
+        ends = a.scale * low + a.offset, a.scale * (high - 1) + a.offset
+        return min(ends), max(ends)
+
+    def _cut(self, v: Variable, a: Affine, bound: int) -> None:
+        """Ask for the loop to be cut where index `a` passes from below `bound` to it."""
+        if a.scale == 1:
+            raise _Seam(a.axis, bound - a.offset)
+        if a.scale == -1:
+            raise _Seam(a.axis, a.offset - bound + 1)
+        raise CannotPull(v)
+
+    def _joined(self, op: Operation, at: tuple[Affine, ...]) -> Any:
+        axis = op.params.get("axis", 0)
+        stacked = op.primitive is joining.stack
+        low, high = self._range(at[axis])
+        start = 0
+        for part in op.inputs:
+            length = 1 if stacked else part.type.shape[axis]  # type: ignore[union-attr]
+            if low >= start + length:
+                start += length
+                continue
+            if high >= start + length:
+                self._cut(op.outputs[0], at[axis], start + length)
+            a = at[axis]
+            inner = (*at[:axis], *(() if stacked else (Affine(a.axis, a.scale, a.offset - start),)), *at[axis + 1 :])
+            return self._convert(self.value(part, inner), op.outputs[0].type.dtype)
+        raise AssertionError("an index outside of the joined parts")
+
+    def _written(self, op: Operation, at: tuple[Affine, ...]) -> Any:
+        x, v = op.inputs
+        out = op.outputs[0]
+        shape = out.type.shape
+        inside, axis = True, 0
+        selected: list[Affine] = []
+        for s in _full_spec(op.params["spec"], len(shape)):
+            if s is None:
+                selected.append(Affine(-1, 0, 0))
+                continue
+            n, a = shape[axis], at[axis]
+            axis += 1
+            if isinstance(s, slice):
+                start, stop, _ = s.indices(n)
+                stop = max(start, stop)
+                selected.append(Affine(a.axis, a.scale, a.offset - start))
+            else:
+                start, stop = s % n, s % n + 1
+            low, high = self._range(a)
+            if high < start or low >= stop:
+                inside = False
+                break
+            if low < start:
+                self._cut(out, a, start)
+            if high >= stop:
+                self._cut(out, a, stop)
+        base = self.value(x, self._aligned(x, at))
+        if not inside:
+            return self._convert(base, out.type.dtype)
+        update = self.value(v, self._aligned(v, tuple(selected)))
+        if op.primitive is indexing.index_update:
+            return self._convert(update, out.type.dtype)
+        return None if self.em is None else emit_element(self.em, e.add, [base, update], out.type.dtype)
+
+    def _load(self, v: Variable, at: tuple[Affine, ...]) -> Any:
+        if v not in self.leaves:
+            self.leaves.append(v)
+        if self.em is None:
+            return None
+        b = self.em.builder
+        value = b.load(b.gep(self.pointers[v], [self._address(v.type.shape, at)], inbounds=True))
+        return b.trunc(value, ir.IntType(1)) if v.type.dtype.kind == "b" else value
+
+    def _address(self, shape: tuple[int, ...], at: tuple[Affine, ...]) -> Register:
+        """Offset of an element in a C-contiguous array."""
+        assert self.em is not None
+        b = self.em.builder
+        total: Any = None
+        constant, stride = 0, 1
+        for n, a in zip(reversed(shape), reversed(at), strict=True):
+            constant += a.offset * stride
+            if a.axis >= 0 and a.scale != 0:
+                factor = a.scale * stride
+                term = self.loop_variables[a.axis]
+                term = term if factor == 1 else b.mul(term, ir.Constant(_I64, factor), flags=("nsw",))
+                total = term if total is None else b.add(total, term, flags=("nsw",))
+            stride *= n
+        if total is None:
+            return ir.Constant(_I64, constant)
+        return total if constant == 0 else b.add(total, ir.Constant(_I64, constant), flags=("nsw",))
+
+    # The loop nest ---------------------------------------------------------------------------------------------------
+
+    def body(self) -> list[Any]:
+        """Compute the values that the innermost loop body stores and reduces."""
+        self.memo = {}
+        at = self._identity()
+        stored = [self.value(v, at) for v in self.kernel.stores]
+        return stored + [self.value(op.inputs[0], at) for op in self.kernel.reductions]
+
+    def pieces(self) -> list[list[tuple[int, int]]]:
+        """Intervals of each loop, cut at the seams."""
+        cuts: list[set[int]] = [{0, n} for n in self.kernel.space]
+        if 0 in self.kernel.space:
+            return [[] for _ in self.kernel.space]
+        while True:
+            intervals = [list(itertools.pairwise(sorted(points))) for points in cuts]
+            if int(np.prod([len(i) for i in intervals])) > _MAX_PIECES:
+                raise CannotPull(self._last_written())
+            try:
+                for combination in itertools.product(*intervals):
+                    self.interval = list(combination)
+                    self.body()
+                return intervals
+            except _Seam as seam:
+                cuts[seam.axis].add(seam.point)
+
+    def _last_written(self) -> Variable:
+        """A variable put together from parts, to be stored because there are too many seams."""
+        parts = (joining.concatenate, joining.stack, indexing.index_add, indexing.index_update)
+        for v, _ in reversed(self.memo):
+            pulled = v not in self.plan.buffers and v not in self.plan.aliases
+            if pulled and self.plan.definitions[v].primitive in parts:
+                return v
+        raise CannotUnravel
+
+    def write(self) -> ir.Function:
+        """Emit the function."""
+        intervals = self.pieces()
+        kernel = self.kernel
+        results = kernel.results
+        types = [memory_type(v.type.dtype).as_pointer() for v in (*self.leaves, *results)]
+        function = self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        function.attributes.add("nounwind")
+        for argument in function.args:
+            argument.add_attribute("noalias")
+        self.pointers = dict(zip((*self.leaves, *results), function.args, strict=True))
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.em = Emitter(builder, self.library)
+        self.accumulators: dict[int, Register] = {}
+        for i, op in enumerate(kernel.reductions):
+            if _is_suffix(op.params["axis"], len(kernel.space)):
+                self.accumulators[i] = builder.alloca(llvm_type(op.outputs[0].type.dtype))
+            else:
+                self._fill(op)
+        self._nest(0, intervals)
+        self.em.builder.ret_void()
+        return function
+
+    def _fill(self, op: Operation) -> None:
+        """Set the result of a reduction over outer axes to the neutral element."""
+        out = op.outputs[0]
+        for _ in self._loop(0, int(np.prod(out.type.shape))):
+            assert self.em is not None
+            b = self.em.builder
+            b.store(self._neutral(op), b.gep(self.pointers[out], [self.loop_variables[-1]], inbounds=True))
+
+    def _neutral(self, op: Operation) -> Register:
+        assert self.em is not None
+        dtype = op.outputs[0].type.dtype
+        name = REDUCTIONS[op.primitive]
+        if name in ("add", "multiply"):
+            return self.em.constant(name == "multiply", dtype)
+        if dtype.kind == "f":
+            return ir.Constant(llvm_type(dtype), float("-inf") if name == "maximum" else float("inf"))
+        info = np.iinfo(dtype)
+        return ir.Constant(llvm_type(dtype), int(info.min if name == "maximum" else info.max))
+
+    def _nest(self, depth: int, intervals: Sequence[Sequence[tuple[int, int]]]) -> None:
+        assert self.em is not None
+        starting = [
+            (i, op)
+            for i, op in enumerate(self.kernel.reductions)
+            if i in self.accumulators and len(self.kernel.space) - len(op.params["axis"]) == depth
+        ]
+        for i, op in starting:
+            self.em.builder.store(self._neutral(op), self.accumulators[i])
+        if depth == len(self.kernel.space):
+            self._innermost()
+        else:
+            for low, high in intervals[depth]:
+                self.interval[depth:] = [(low, high)]
+                for _ in self._loop(low, high):
+                    self._nest(depth + 1, intervals)
+        for i, op in starting:
+            b = self.em.builder
+            out = op.outputs[0]
+            address = self._address(out.type.shape, self._identity()[:depth])
+            b.store(b.load(self.accumulators[i]), b.gep(self.pointers[out], [address], inbounds=True))
+
+    def _innermost(self) -> None:
+        assert self.em is not None
+        values = self.body()
+        at = self._identity()
+        b = self.em.builder
+        for v, operand in zip(self.kernel.stores, values, strict=False):
+            value = self._convert(operand, v.type.dtype)
+            if v.type.dtype.kind == "b":
+                value = b.zext(value, ir.IntType(8))
+            b.store(value, b.gep(self.pointers[v], [self._address(v.type.shape, at)], inbounds=True))
+        for i, (op, operand) in enumerate(zip(self.kernel.reductions, values[len(self.kernel.stores) :], strict=True)):
+            out = op.outputs[0]
+            value = self._convert(operand, out.type.dtype)
+            if i in self.accumulators:
+                place = self.accumulators[i]
+            else:
+                kept = tuple(a for k, a in enumerate(at) if k not in op.params["axis"])
+                place = b.gep(self.pointers[out], [self._address(out.type.shape, kept)], inbounds=True)
+            b.store(self._combined(REDUCTIONS[op.primitive], b.load(place), value, out.type.dtype), place)
+
+    def _combined(self, name: str, x: Register, y: Register, dtype: np.dtype[Any]) -> Register:
+        assert self.em is not None
+        if dtype.kind == "f" and name in ("add", "multiply"):
+            return getattr(self.em.builder, "fadd" if name == "add" else "fmul")(x, y, flags=_REASSOCIATE)
+        return emit_element(self.em, _COMBINE[name], [(x, dtype, None), (y, dtype, None)], dtype)
+
+    def _loop(self, low: int, high: int) -> Iterator[None]:
+        """Emit a loop around what the caller emits while this generator is suspended."""
+        assert self.em is not None
+        if high - low == 1:
+            self.loop_variables.append(ir.Constant(_I64, low))
+            yield
+            self.loop_variables.pop()
+            return
+        builder = self.em.builder
+        before = builder.block
+        header = builder.append_basic_block("loop")
+        builder.branch(header)
+        builder.position_at_end(header)
+        counter = builder.phi(_I64)
+        counter.add_incoming(ir.Constant(_I64, low), before)
+        self.loop_variables.append(counter)
+        yield
+        self.loop_variables.pop()
+        following = builder.add(counter, ir.Constant(_I64, 1), flags=("nsw", "nuw"))
+        counter.add_incoming(following, builder.block)
+        done = builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed("<", following, ir.Constant(_I64, high)), header, done)
+        builder.position_at_end(done)
+
+
+class CannotUnravel(Exception):
+    """No variable could be stored to make a kernel simpler."""
+
+
+def _full_spec(spec: tuple[Any, ...], ndim: int) -> list[Any]:
+    """Write out Ellipsis and missing trailing slices."""
+    consumed = sum(s is not None and s is not Ellipsis for s in spec)
+    full: list[Any] = []
+    for s in spec if Ellipsis in spec else (*spec, Ellipsis):
+        full.extend([slice(None)] * (ndim - consumed) if s is Ellipsis else [s])
+    return full
+
+
+def _is_suffix(axis: Sequence[int], ndim: int) -> bool:
+    """Whether the reduced axes are the innermost ones."""
+    return sorted(axis) == list(range(ndim - len(axis), ndim))

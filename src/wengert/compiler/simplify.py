@@ -1,0 +1,264 @@
+"""Simplification: named rewrite rules applied to each operation as the program is rebuilt from top to bottom.
+
+`RULES` lists the rules in the order in which they are tried. A rule gets the operation with its inputs already
+simplified and returns the atom that replaces it, or None. Equal operations are merged on the way (hash-consing), and
+what no result depends on is dropped at the end. Every rule keeps results bit for bit, NaN and signed zeros included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core import combinators as c
+from wengert.core.primitive import Primitive
+from wengert.core.program import Atom, Literal, Operation, Program, Variable, output_types
+from wengert.core.values import ArrayType, type_of
+from wengert.rules import elementwise as e
+from wengert.rules.indexing import index
+from wengert.rules.structural import transpose
+
+Rule = Callable[["Builder", Primitive, tuple[Atom, ...], dict[str, Any]], Atom | None]
+
+
+class Builder:
+    """The program being rebuilt: applies rules, merges equal operations."""
+
+    def __init__(self, rules: Sequence[tuple[str, Rule]]) -> None:
+        self.rules = rules
+        self.operations: list[Operation] = []
+        self.definitions: dict[Variable, Operation] = {}
+        self.known: dict[Any, tuple[Variable, ...]] = {}
+        self.count = 0
+        self.location: Any = None
+
+    def variable(self, type_: ArrayType) -> Variable:
+        self.count += 1
+        return Variable(self.count - 1, type_)
+
+    def apply(self, primitive: Primitive, inputs: tuple[Atom, ...], params: dict[str, Any]) -> tuple[Atom, ...]:
+        """Return the outputs of an operation, simplified."""
+        if not primitive.multiple:
+            for _, rule in self.rules:
+                replacement = rule(self, primitive, inputs, params)
+                if replacement is not None:
+                    return (replacement,)
+        key = (primitive.number, tuple(map(_key, inputs)), repr(params))
+        outputs = self.known.get(key)
+        if outputs is None:
+            types = output_types(primitive, [a.value if isinstance(a, Literal) else a.type for a in inputs], params)
+            outputs = self.known[key] = tuple(map(self.variable, types))
+            op = Operation(primitive, inputs, params, outputs, self.location)
+            self.operations.append(op)
+            for v in outputs:
+                self.definitions[v] = op
+        return outputs
+
+    def one(self, primitive: Primitive, *inputs: Atom, **params: Any) -> Atom:
+        """`apply` for a primitive with one output."""
+        return self.apply(primitive, inputs, params)[0]
+
+    def source(self, atom: Atom, primitive: Primitive) -> Operation | None:
+        """The operation that defines `atom`, if it applies `primitive`."""
+        op = self.definitions.get(atom) if isinstance(atom, Variable) else None
+        return op if op is not None and op.primitive is primitive else None
+
+
+def _key(atom: Atom) -> Any:
+    if isinstance(atom, Literal):
+        return type(atom.value).__name__, repr(atom.value)
+    return id(atom)
+
+
+def simplify(program: Program, without: Sequence[str] = ()) -> Program:
+    """Return an equal program after all rules, except those named in `without`."""
+    builder = Builder([row for row in RULES if row[0] not in without])
+    env: dict[Variable, Atom] = {}
+    inputs = [builder.variable(v.type) for v in program.inputs]
+    env.update(zip(program.inputs, inputs, strict=True))
+    constants: list[tuple[Variable, Any]] = []
+    seen: dict[Any, Variable] = {}
+    for v, value in program.constants:
+        uniform = _uniform(value) if "uniform constants" not in without else None
+        if uniform is not None:
+            env[v] = builder.one(c.broadcast_to, Literal(uniform), shape=v.type.shape)
+            continue
+        key = (v.type, value.tobytes()) if isinstance(value, np.ndarray) and value.nbytes <= 1 << 16 else id(value)
+        if key not in seen:
+            seen[key] = builder.variable(v.type)
+            constants.append((seen[key], value))
+        env[v] = seen[key]
+
+    def read(atom: Atom) -> Atom:
+        return atom if isinstance(atom, Literal) else env[atom]
+
+    for op in program.operations:
+        builder.location = op.location
+        outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
+        env.update(zip(op.outputs, outputs, strict=True))
+    results = [read(a) for a in program.outputs]
+    return _without_dead_code(Program(program.name, inputs, constants, builder.operations, results))
+
+
+def _uniform(value: Any) -> Any:
+    """The number that all elements of a constant are equal to, bit by bit, or None."""
+    if not isinstance(value, np.ndarray) or value.size == 0 or value.dtype.kind not in "biuf":
+        return None
+    first = value.flat[0]
+    if first != first:
+        return None
+    if not np.all(value == first) or (
+        first == 0 and value.dtype.kind == "f" and np.any(np.signbit(value) != np.signbit(first))
+    ):
+        return None
+    return first
+
+
+def _without_dead_code(program: Program) -> Program:
+    needed = {a for a in program.outputs if isinstance(a, Variable)}
+    kept = []
+    for op in reversed(program.operations):
+        if any(v in needed for v in op.outputs):
+            kept.append(op)
+            needed.update(a for a in op.inputs if isinstance(a, Variable))
+    constants = [(v, x) for v, x in program.constants if v in needed]
+    return Program(program.name, program.inputs, constants, kept[::-1], program.outputs)
+
+
+# Rules ---------------------------------------------------------------------------------------------------------------
+
+
+def _type(atom: Atom) -> ArrayType:
+    return type_of(atom.value) if isinstance(atom, Literal) else atom.type
+
+
+def _is(atom: Atom, number: float) -> bool:
+    """Whether an atom is this number (and not -0.0 for 0.0)."""
+    return (
+        isinstance(atom, Literal)
+        and not isinstance(atom.value, (complex, np.complexfloating))
+        and atom.value == number
+        and bool(np.signbit(atom.value) == np.signbit(number))
+    )
+
+
+def _same_result_type(
+    b: Builder, primitive: Primitive, inputs: tuple[Atom, ...], params: Any, replacement: Atom
+) -> Atom | None:
+    """Return `replacement` if it has the type that the operation would have."""
+    (expected,) = output_types(primitive, [a.value if isinstance(a, Literal) else a.type for a in inputs], params)
+    if _type(replacement) == expected:
+        return replacement
+    if _type(replacement).dtype == expected.dtype:
+        return b.one(c.broadcast_to, replacement, shape=expected.shape)
+    return None
+
+
+def _fold(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """An elementwise operation on literals is a literal."""
+    if (
+        not inputs
+        or not isinstance(p, (c.Elementwise, c.NonDifferentiable))
+        or p.name in ("argsort", "argmax", "argmin")
+    ):
+        return None
+    if not all(isinstance(a, Literal) for a in inputs):
+        return None
+    with np.errstate(all="ignore"):
+        out = p.fun(*(a.value for a in inputs if isinstance(a, Literal)), **params)
+    return Literal(out if isinstance(out, np.generic) else np.asarray(out)[()])
+
+
+def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """An elementwise operation takes the number instead of an array that is full of it."""
+    if not isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p is not e.where:
+        return None
+    if params:
+        return None
+    new = []
+    for a in inputs:
+        op = b.source(a, c.broadcast_to)
+        new.append(op.inputs[0] if op is not None and isinstance(op.inputs[0], Literal) else a)
+    if all(n is a for n, a in zip(new, inputs, strict=True)):
+        return None
+    shape = np.broadcast_shapes(*(_type(a).shape for a in inputs))
+    out = b.one(p, *new)
+    return out if _type(out).shape == shape else b.one(c.broadcast_to, out, shape=shape)
+
+
+def _identities(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """x·1, x/1, x-0, x+(-0) and -(-x)."""
+    if p is e.multiply and _is(inputs[0], 1):
+        return _same_result_type(b, p, inputs, params, inputs[1])
+    if (p in (e.multiply, e.divide) and _is(inputs[1], 1)) or (p is e.subtract and _is(inputs[1], 0)):
+        return _same_result_type(b, p, inputs, params, inputs[0])
+    if p is e.add and _is(inputs[1], -0.0):
+        return _same_result_type(b, p, inputs, params, inputs[0])
+    if p is e.negative and (op := b.source(inputs[0], e.negative)) is not None:
+        return op.inputs[0]
+    return None
+
+
+def _powers(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """The powers that NumPy itself treats so: 2, 1, 0.5 and -1 of a float."""
+    if p is not e.power or _type(inputs[0]).dtype.kind != "f":
+        return None
+    for number, replace in (
+        (2, lambda x: b.one(e.square, x)),
+        (1, lambda x: x),
+        (0.5, lambda x: b.one(e.sqrt, x)),
+        (-1, lambda x: b.one(e.reciprocal, x)),
+    ):
+        if _is(inputs[1], number):
+            return _same_result_type(b, p, inputs, params, replace(inputs[0]))
+    return None
+
+
+def _strong(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """A product with a number that is finite and not zero needs no strong zeros."""
+    if p is not c.strong_multiply:
+        return None
+    for i in (0, 1):
+        a = inputs[i]
+        if isinstance(a, Literal) and np.isfinite(a.value) and a.value != 0:
+            return b.one(e.multiply, *inputs)
+    return None
+
+
+def _structure(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """Structural operations that change nothing, or that follow one another."""
+    if p in (c.reshape, c.broadcast_to):
+        if _type(inputs[0]).shape == params["shape"] and isinstance(inputs[0], Variable):
+            return inputs[0]
+        if (op := b.source(inputs[0], p)) is not None and p is c.reshape:
+            return b.one(p, op.inputs[0], **params)
+    if p is c.astype and _type(inputs[0]).dtype == params["dtype"]:
+        return inputs[0]
+    if p is transpose:
+        axes = params["axes"]
+        if axes == tuple(range(len(axes))):
+            return inputs[0]
+        if (op := b.source(inputs[0], transpose)) is not None:
+            return b.one(transpose, op.inputs[0], axes=tuple(op.params["axes"][a] for a in axes))
+    if p is c.reduce_sum and params["axis"] == ():
+        return inputs[0]
+    full = b.source(inputs[0], c.broadcast_to) if inputs else None
+    moves = p in (c.reshape, transpose, c.broadcast_to) or (p is index and len(inputs) == 1)
+    if moves and full is not None and isinstance(full.inputs[0], Literal):
+        (t,) = output_types(p, [_type(inputs[0])], params)
+        return b.one(c.broadcast_to, full.inputs[0], shape=t.shape) if t.shape else full.inputs[0]
+    if p is c.conj and _type(inputs[0]).dtype.kind != "c":
+        return inputs[0]
+    return None
+
+
+RULES: list[tuple[str, Rule]] = [
+    ("fold literals", _fold),
+    ("literal operands", _literal_operand),
+    ("identities", _identities),
+    ("powers", _powers),
+    ("strong products", _strong),
+    ("structure", _structure),
+]
