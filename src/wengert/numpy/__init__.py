@@ -33,6 +33,7 @@ from wengert.numpy import (
     indexing,
     joining,
     linalg,
+    methods,  # noqa: F401  (attaches the methods of Array)
     missing,
     plain,
     reductions,
@@ -42,7 +43,6 @@ from wengert.numpy import (
     ufuncs,
     writing,
 )
-from wengert.numpy import methods as _methods
 from wengert.numpy.calculus import *  # noqa: F403
 from wengert.numpy.comparison import *  # noqa: F403
 from wengert.numpy.contraction import *  # noqa: F403

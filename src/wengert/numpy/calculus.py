@@ -13,7 +13,7 @@ from wengert.numpy.reductions import diff
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import broadcast_to, cast, flip, reshape
 from wengert.numpy.sorting import argsort, searchsorted
-from wengert.numpy.ufuncs import clip, conj, equal, greater, less, where
+from wengert.numpy.ufuncs import blend, clip, conj, equal, greater, less
 from wengert.rules import contraction
 
 
@@ -45,10 +45,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     else:
         i = clip(searchsorted(xp, x, side="right") - 1, 0, last - 1)
         start, end = xp[i], xp[i + 1]
-        width = where(equal(start, end), 1.0, end - start)
+        width = blend(equal(start, end), 1.0, end - start)
         inner = fp[i] + (x - start) * ((fp[i + 1] - fp[i]) / width)
-    inner = where(greater(x, xp[last]), fp[last] if right is None else right, inner)
-    return where(less(x, xp[0]), fp[0] if left is None else left, inner)
+    inner = blend(greater(x, xp[last]), fp[last] if right is None else right, inner)
+    return blend(less(x, xp[0]), fp[0] if left is None else left, inner)
 
 
 @implements(np.trapezoid)
@@ -88,7 +88,8 @@ def _gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
         raise ValueError("'edge_order' greater than 2 not supported")
     if n < edge_order + 1:
         raise ValueError(
-            "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
+            "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are "
+            "required."
         )
     if len(shape_of(spacing)) == 1 and shape_of(spacing)[0] != n:
         raise ValueError("when 1d, distances must match the length of the corresponding dimension")

@@ -153,9 +153,18 @@ def _follow(x: Array, positions: np.ndarray) -> np.ndarray:
 
 
 @implements(np.array2string)
-def array2string(a: Any, *args: Any, **kwargs: Any) -> str:
+def array2string(
+    a: Any,
+    max_line_width: Any = None,
+    precision: Any = None,
+    suppress_small: Any = None,
+    separator: str = " ",
+    prefix: str = "",
+    **options: Any,
+) -> str:
     """The values as text, without what belongs to derivatives."""
-    return np.array2string(concrete(a, "array2string"), *args, **kwargs)
+    plain = concrete(a, "array2string")
+    return np.array2string(plain, max_line_width, precision, suppress_small, separator, prefix, **options)
 
 
 @implements(np.array_repr)

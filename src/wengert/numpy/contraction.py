@@ -39,7 +39,8 @@ def inner(a: Any, b: Any, /) -> Any:
     a, b = as_array(a), as_array(b)
     if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
-    return tensordot(a, b, axes=((-1,), (-1,)))
+    result = tensordot(a, b, axes=((-1,), (-1,)))
+    return result if shape_of(result) else result[()]
 
 
 @implements(np.outer)

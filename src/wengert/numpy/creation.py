@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wengert.array import NUMPY_FUNCTIONS, Array, contains_traced, from_sequence, unwrap, wrap, wrap_owned
+from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, unwrap, wrap, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
@@ -119,10 +119,12 @@ def _like(numpy_function: F) -> F:
         plain = np.broadcast_to(np.zeros((), dtype_of(a)), shape_of(a))
         return numpy_function(plain, dtype=dtype, shape=shape)
 
-    def function(a: Any, *args: Any, **kwargs: Any) -> Any:
-        if contains_traced(a):
-            return _owned(of_traced(a, *args, **kwargs))
-        result = numpy_function(a, *args, **kwargs)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if "prototype" in kwargs:  # what empty_like calls the first argument
+            args = (kwargs.pop("prototype"), *args)
+        if has_traced(args, kwargs):
+            return _owned(of_traced(*args, **kwargs))
+        result = numpy_function(*args, **kwargs)
         return _owned(result) if is_transforming() else result
 
     NUMPY_FUNCTIONS[numpy_function] = function
@@ -217,7 +219,7 @@ array = _from_data(np.array, _array)
 asarray = _from_data(np.asarray, _asarray)
 asanyarray = _from_data(np.asanyarray, _asarray)
 ascontiguousarray = _from_data(np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, ndmin=1))
-asfortranarray = _from_data(np.asfortranarray, _asarray)
+asfortranarray = _from_data(np.asfortranarray, lambda a, dtype=None: _array(a, dtype, copy=None))
 
 
 # Ranges --------------------------------------------------------------------------------------------------------------

@@ -170,8 +170,8 @@ def concrete(x: Any, name: str) -> Any:
         if isinstance(value, Staged):
             fail(
                 ConcretizationError,
-                f"{name} of a staged value (under jit or program) would need its numbers, which do not exist yet. Select "
-                "with np.where(condition, a, b), or make the argument static.",
+                f"{name} of a staged value (under jit or program) would need its numbers, which do not exist yet. "
+                "Select with np.where(condition, a, b), or make the argument static.",
             )
         value = value.payload
     return np.asarray(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -139,7 +140,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         bounds = [each * i + min(i, extra) for i in range(int(indices_or_sections) + 1)]
     else:
         bounds = [0, *as_shape(indices_or_sections), n]
-    return [a[on_axis(axis, slice(i, j))] for i, j in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [a[on_axis(axis, slice(i, j))] for i, j in itertools.pairwise(bounds)]
 
 
 @implements(np.split)

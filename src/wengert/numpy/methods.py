@@ -75,7 +75,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
-# Methods that change the array, and those that an Array cannot have -----------------------------------------------------
+# Methods that change the array, and those that an Array cannot have --------------------------------------------------
 
 
 def _sort(self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
@@ -93,8 +93,8 @@ def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:  # noqa: A
     if (dtype is not None and dtype != self.dtype) or type is not None:
         fail(
             UnsupportedOperationError,
-            f"view({dtype}) reinterprets the bytes of a traced array, which has no derivative. Use astype, or .real and "
-            ".imag for the parts of complex numbers.",
+            f"view({dtype}) reinterprets the bytes of a traced array, which has no derivative. Use astype, or .real "
+            "and .imag for the parts of complex numbers.",
         )
     return self[...]
 

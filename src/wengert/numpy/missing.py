@@ -6,24 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from wengert.numpy import reductions as r
 from wengert.numpy.dispatch import as_array, given, implements, no_value
-from wengert.numpy.reductions import (
-    all,
-    argmax,
-    argmin,
-    cumprod,
-    cumsum,
-    max,
-    mean,
-    min,
-    prepared,
-    prod,
-    root_of_square,
-    sum,
-    var,
-)
-from wengert.numpy.ufuncs import isnan
-from wengert.numpy.ufuncs import where as _where
+from wengert.numpy.reductions import prepared, root_of_square
+from wengert.numpy.ufuncs import blend, isnan
 from wengert.numpy.universal import REDUCTIONS
 
 
@@ -45,7 +31,7 @@ def nansum(
 ) -> Any:
     """NaNs count as 0."""
     a = prepared(a, dtype)
-    return sum(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
+    return r.sum(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
 
 
 @implements(np.nanprod)
@@ -60,33 +46,33 @@ def nanprod(
 ) -> Any:
     """NaNs count as 1."""
     a = prepared(a, dtype)
-    return prod(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
+    return r.prod(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
 
 
 @implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """NaNs count as 0."""
     a = prepared(a, dtype)
-    return cumsum(_where(isnan(a), 0, a), axis=axis)
+    return r.cumsum(blend(isnan(a), 0, a), axis=axis)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """NaNs count as 1."""
     a = prepared(a, dtype)
-    return cumprod(_where(isnan(a), 1, a), axis=axis)
+    return r.cumprod(blend(isnan(a), 1, a), axis=axis)
 
 
 def _nan_extremum(function: Any, worst: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
     a = as_array(a)
     result = function(
-        _where(isnan(a), worst, a),
+        blend(isnan(a), worst, a),
         axis=axis,
         keepdims=keepdims,
         initial=initial,
         where=True if where is no_value else where,
     )
-    return result if given(initial) else _where(all(isnan(a), axis=axis, keepdims=keepdims), np.nan, result)
+    return result if given(initial) else blend(r.all(isnan(a), axis=axis, keepdims=keepdims), np.nan, result)
 
 
 @implements(np.nanmax)
@@ -94,7 +80,7 @@ def nanmax(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = no_value
 ) -> Any:
     """NaN only if all elements are."""
-    return _nan_extremum(max, -np.inf, a, axis, keepdims, initial, where)
+    return _nan_extremum(r.max, -np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanmin)
@@ -102,7 +88,7 @@ def nanmin(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = no_value
 ) -> Any:
     """NaN only if all elements are."""
-    return _nan_extremum(min, np.inf, a, axis, keepdims, initial, where)
+    return _nan_extremum(r.min, np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanmean)
@@ -111,7 +97,7 @@ def nanmean(
 ) -> Any:
     """NaNs are left out."""
     a = prepared(a, dtype)
-    return mean(a, axis=axis, keepdims=keepdims, where=_valid(a, where))
+    return r.mean(a, axis=axis, keepdims=keepdims, where=_valid(a, where))
 
 
 @implements(np.nanvar)
@@ -130,7 +116,7 @@ def nanvar(
     """NaNs are left out."""
     a = prepared(a, dtype)
     valid = _valid(a, where)
-    return var(_where(isnan(a), 0, a), axis, None, None, ddof, keepdims, where=valid, mean=mean, correction=correction)
+    return r.var(blend(isnan(a), 0, a), axis, None, None, ddof, keepdims, where=valid, mean=mean, correction=correction)
 
 
 @implements(np.nanstd)
@@ -152,19 +138,19 @@ def nanstd(
 
 def _nan_argument(function: Any, worst: float, a: Any, axis: Any, keepdims: Any) -> Any:
     a = as_array(a)
-    return function(_where(isnan(a), worst, a), axis=axis, keepdims=keepdims)
+    return function(blend(isnan(a), worst, a), axis=axis, keepdims=keepdims)
 
 
 @implements(np.nanargmax)
 def nanargmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
-    return _nan_argument(argmax, -np.inf, a, axis, keepdims)
+    return _nan_argument(r.argmax, -np.inf, a, axis, keepdims)
 
 
 @implements(np.nanargmin)
 def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
-    return _nan_argument(argmin, np.inf, a, axis, keepdims)
+    return _nan_argument(r.argmin, np.inf, a, axis, keepdims)
 
 
 REDUCTIONS.update({np.fmax: nanmax, np.fmin: nanmin})

@@ -22,11 +22,9 @@ from wengert.numpy.dispatch import (
 )
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import broadcast_to, cast, ravel, reshape
-from wengert.numpy.ufuncs import maximum, minimum, not_equal, sqrt, square, subtract, where
+from wengert.numpy.ufuncs import blend, maximum, minimum, not_equal, sqrt, square, subtract
 from wengert.numpy.universal import ACCUMULATIONS, REDUCTIONS
 from wengert.rules import reductions as r
-
-_where = where  # many functions here have an argument of that name
 
 
 def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -51,7 +49,7 @@ def _reduce(primitive: Callable[..., Any], a: Any, axis: Any, keepdims: Any) -> 
 
 def _masked(a: Any, mask: Any, replacement: Any) -> Any:
     """Replace what the reduction's where= leaves out."""
-    return a if mask is True or mask is no_value else _where(mask, a, replacement)
+    return a if mask is True or mask is no_value else blend(mask, a, replacement)
 
 
 def prepared(a: Any, dtype: Any) -> Any:
@@ -127,10 +125,8 @@ def var(
     """Variance over axes."""
     a = prepared(a, dtype)
     deviation = a - (_mean(a, axis=axis, keepdims=True, where=where) if mean is no_value else as_array(mean))
-    if dtype_of(deviation).kind == "c":
-        squares = square(deviation.real) + square(deviation.imag)
-    else:
-        squares = square(deviation)
+    parts = (deviation.real, deviation.imag) if dtype_of(deviation).kind == "c" else (deviation,)
+    squares = builtins.sum(map(square, parts[1:]), start=square(parts[0]))
     free = _count(shape_of(a), axis, where, keepdims, dtype_of(a)) - (ddof if correction is no_value else correction)
     total = sum(squares, axis=axis, keepdims=keepdims, where=where)
     return total / (builtins.max(free, 0.0) if isinstance(free, float) else maximum(free, 0))
@@ -158,7 +154,7 @@ def std(
 def root_of_square(x: Any) -> Any:
     """Square root with derivative 0 at 0."""
     zero = x == 0
-    return _where(zero, x, sqrt(_where(zero, 1, x)))
+    return blend(zero, x, sqrt(blend(zero, 1, x)))
 
 
 def _extremum(primitive: Any, ufunc: Any, lowest: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any):
@@ -170,7 +166,7 @@ def _extremum(primitive: Any, ufunc: Any, lowest: float, a: Any, axis: Any, keep
                 f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where mask one has to "
                 "specify 'initial'"
             )
-        a = _where(where, a, as_array(initial).cast(dtype) if dtype.kind not in "fc" else lowest)
+        a = blend(where, a, as_array(initial).cast(dtype) if dtype.kind not in "fc" else lowest)
     if given(initial):
         shape = shape_of(a)
         if 0 in (shape[i] for i in reduced_axes(axis, len(shape))):

@@ -9,14 +9,14 @@ import numpy as np
 from wengert.array import contains_traced
 from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
-from wengert.numpy.dispatch import as_array, concrete, implements, no_value
+from wengert.numpy.dispatch import as_array, implements, no_value
 from wengert.numpy.indexing import diag
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import count_nonzero, mean, reduced_axes
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import at_least, broadcast_to, cast, moveaxis, reshape
 from wengert.numpy.sorting import sort
-from wengert.numpy.ufuncs import ceil, clip, conj, floor, isnan, matmul, minimum, multiply, rint, sqrt, where
+from wengert.numpy.ufuncs import blend, ceil, clip, conj, floor, isnan, matmul, minimum, multiply, rint, sqrt
 
 
 @implements(np.average)
@@ -25,9 +25,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     a = as_array(a)
     if weights is None:
         result = mean(a, axis=axis, keepdims=keepdims)
-        total = broadcast_to(
-            np.asarray(float(np.prod(shape_of(a)) / max(np.prod(shape_of(result)), 1))), shape_of(result)
-        )
+        count = float(np.prod(shape_of(a)) / max(np.prod(shape_of(result)), 1))
+        total = np.full(shape_of(result), count)[()]
         return (result, total) if returned else result
     w = as_array(weights)
     if shape_of(w) != shape_of(a):
@@ -66,7 +65,7 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
         )
     a, q = as_array(a), as_array(q)
     a = a if dtype_of(a).kind == "f" else cast(a, float)
-    if not np.all((concrete(q, "quantile") >= 0) & (concrete(q, "quantile") <= 1)):
+    if not contains_traced(q) and not np.all((q >= 0) & (q <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     axes = reduced_axes(axis, len(shape_of(a)))
     moved = moveaxis(a, axes, range(len(axes)))
@@ -82,9 +81,9 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
     grids = np.indices(rest, sparse=True)
     low, high = flat[(below, *grids)], flat[(above, *grids)]
     weight = cast(_METHODS[method](position), dtype_of(a))
-    result = low + where(weight == 0, 0, weight * (where(weight == 0, low, high) - low))
+    result = low + blend(weight == 0, 0, weight * (blend(weight == 0, low, high) - low))
     if not skip_nan:
-        result = where(isnan(flat[-1]), np.nan, result)
+        result = blend(isnan(flat[-1]), np.nan, result)
     if keepdims and keepdims is not no_value:
         result = reshape(result, shape_of(q) + tuple(1 if i in axes else m for i, m in enumerate(shape_of(a))))
     return result

@@ -189,6 +189,12 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     return call(e.where, condition, x, y)
 
 
+def blend(condition: Any, x: Any, y: Any) -> Any:
+    """Return where(condition, x, y), as a scalar if all three are scalars: what functions other than where return."""
+    result = where(condition, x, y)
+    return result if shape_of(result) else result[()]
+
+
 @implements(np.clip)
 def clip(
     a: Any,
@@ -224,9 +230,9 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
         result = parts[0] + 1j * parts[1]
     else:
         info = np.finfo(dtype_of(a))
-        result = where(isnan(a), nan, a)
-        result = where(equal(a, np.inf), info.max if posinf is None else posinf, result)
-        result = cast(where(equal(a, -np.inf), info.min if neginf is None else neginf, result), dtype_of(a))
+        result = blend(isnan(a), nan, a)
+        result = blend(equal(a, np.inf), info.max if posinf is None else posinf, result)
+        result = cast(blend(equal(a, -np.inf), info.min if neginf is None else neginf, result), dtype_of(a))
     if copy or not shape_of(a):
         return result
     a[...] = result

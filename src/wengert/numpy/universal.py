@@ -127,7 +127,8 @@ class Ufunc:
         """Separate inputs and outputs, wherever the outputs were given."""
         if not self.nin <= len(args) <= self.nargs:
             raise TypeError(
-                f"{self.__name__}() takes from {self.nin} to {self.nargs} positional arguments but {len(args)} were given"
+                f"{self.__name__}() takes from {self.nin} to {self.nargs} positional arguments but {len(args)} were "
+                "given"
             )
         outs = args[self.nin :]
         if out is not None:
@@ -173,9 +174,10 @@ class Ufunc:
             extra = {} if initial is no_value else {"initial": initial}
             return self.ufunc.reduce(array, axis=axis, dtype=dtype, out=out, keepdims=keepdims, where=where, **extra)
         known = REDUCTIONS.get(self.ufunc)
-        if known is not None:
+        if known is not None and (initial is no_value or self.ufunc not in (np.logical_and, np.logical_or)):
             array = array if dtype is None else cast(array, dtype)
-            return known(array, axis=axis, out=out, keepdims=keepdims, initial=initial, where=where)
+            extra = {} if initial is no_value else {"initial": initial}
+            return known(array, axis=axis, out=out, keepdims=keepdims, where=where, **extra)
         if self.nin != 2 or self.nout != 1:
             raise ValueError("reduce only supported for binary functions")
         x = as_array(array) if dtype is None else cast(array, dtype)
@@ -264,7 +266,7 @@ class Ufunc:
         return self._apply_at(a, indices, b)
 
     def _apply_at(self, a: Array, indices: Any, b: Any) -> None:
-        """Go through the occurrences of equal indices: first all first ones at once, then all second ones, …"""
+        """Go through the occurrences of equal indices: all first ones at once, then all second ones."""
         if isinstance(indices, tuple):
             indices = tuple(concrete(i, "ufunc.at") if isinstance(i, Array) else i for i in indices)
         elif isinstance(indices, Array):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, _cast, align, conj
+from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, _cast, align, conj, imag, real
 from wengert.core.primitive import Primitive
 from wengert.core.values import dtype_of
 
@@ -71,6 +71,7 @@ maximum = Elementwise(np.maximum, lambda x, y: _share(x, y, greater), lambda x, 
 minimum = Elementwise(np.minimum, lambda x, y: _share(x, y, less), lambda x, y: _share(y, x, less))
 fmax = Elementwise(np.fmax, lambda x, y: _share_of_number(x, y, greater), lambda x, y: _share_of_number(y, x, greater))
 fmin = Elementwise(np.fmin, lambda x, y: _share_of_number(x, y, less), lambda x, y: _share_of_number(y, x, less))
+nextafter = Elementwise(np.nextafter, 1, None)
 copysign = Elementwise(np.copysign, lambda out, x: sign(out) * sign(x), None)
 
 # Selection: linear in what is selected, strong zeros included.
@@ -81,6 +82,22 @@ where = Linear(
     lambda ct, mask, x, y: where(mask, 0.0, ct),
     name="where",
     batch=lambda size, args, batched: where(*align(args, batched)),
+)
+
+
+def _from_parts(x: Any, y: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
+    out.real, out.imag = x, y
+    return out[()]
+
+
+# x + iy, exact also where a part is infinite (1j·∞ has a NaN as its real part).
+from_parts = Linear(
+    _from_parts,
+    lambda ct, x, y: real(ct),
+    lambda ct, x, y: -imag(ct),
+    name="from_parts",
+    batch=lambda size, args, batched: from_parts(*align(args, batched)),
 )
 
 # Piecewise constant or boolean
@@ -105,7 +122,6 @@ logical_not = NonDifferentiable(np.logical_not)
 logical_and = NonDifferentiable(np.logical_and)
 logical_or = NonDifferentiable(np.logical_or)
 logical_xor = NonDifferentiable(np.logical_xor)
-nextafter = NonDifferentiable(np.nextafter)
 spacing = NonDifferentiable(np.spacing)
 bitwise_and = NonDifferentiable(np.bitwise_and)
 bitwise_or = NonDifferentiable(np.bitwise_or)
