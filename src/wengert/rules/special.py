@@ -19,7 +19,7 @@ from wengert.core.combinators import (
     General,
     NonDifferentiable,
     _cast,
-    align,
+    broadcast_to,
     conjugate,
     reduce_sum,
     shifted,
@@ -187,27 +187,28 @@ expi = Elementwise(sp.expi, lambda x: exp(x) / x, singular=True)
 exp1 = Elementwise(sp.exp1, lambda x: -exp(-x) / x, singular=True)
 
 
-# log Σ exp ------------------------------------------------------------------------------------------------------------
+# log Σ exp -----------------------------------------------------------------------------------------------------------
 
 
-def _terms(out: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    """exp(x - out), and 0 where all terms are exp(-∞)."""
-    out = restore(out, shape_of(x), axis)
-    return exp(x - where(equal(out, -np.inf), 0.0, out))
+def _terms(x: Any, b: Any, axis: tuple[int, ...]) -> Any:
+    """exp(x) / Σ b·exp(x), without the rounding of exp(x - log Σ …); 0 where all terms are exp(-∞)."""
+    e = exp(x - shift(x, axis=axis))
+    return _ratio(e, restore(reduce_sum(e if b is None else b * e, axis=axis), shape_of(e), axis))
 
 
 def _logsumexp_jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
-    return reduce_sum(_terms(out, x, axis) * tangents[0], axis=axis)
+    return reduce_sum(_terms(x, None, axis) * tangents[0], axis=axis)
 
 
 def _logsumexp_vjp(ct: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> tuple[Any]:
-    return (conjugate(_terms(out, x, axis)) * restore(ct, shape_of(x), axis),)
+    return (conjugate(_terms(x, None, axis)) * restore(ct, shape_of(x), axis),)
 
 
 logsumexp = General(
     lambda x, *, axis: sp.logsumexp(x, axis=axis),
     jvp=_logsumexp_jvp,
     vjp=_logsumexp_vjp,
+    keep="args",
     name="logsumexp",
     batch=lambda size, args, batched, *, axis: logsumexp(args[0], axis=shifted(axis)),
 )
@@ -219,13 +220,12 @@ def _weighted(x: Any, b: Any, *, axis: tuple[int, ...]) -> tuple[Any, Any]:
 
 
 def _weighted_jvp(tangents: Sequence[Any], out: Any, x: Any, b: Any, *, axis: tuple[int, ...]) -> tuple[Any, None]:
-    (dx, db), (total, signs) = tangents, out
-    return signs * reduce_sum(_terms(total, x, axis) * (b * dx + db), axis=axis), None
+    dx, db = tangents
+    return reduce_sum(_terms(x, b, axis) * (b * dx + db), axis=axis), None
 
 
 def _weighted_vjp(ct: Any, out: Any, x: Any, b: Any, *, axis: tuple[int, ...]) -> tuple[Any, Any]:
-    total, signs = out
-    c = _terms(total, x, axis) * restore(ct[0] * signs, shape_of(x), axis)
+    c = _terms(x, b, axis) * restore(ct[0], shape_of(x), axis)
     return b * c, c
 
 
@@ -235,8 +235,12 @@ weighted_logsumexp = General(
     jvp=_weighted_jvp,
     vjp=_weighted_vjp,
     multiple=True,
+    keep="args",
     name="weighted_logsumexp",
-    batch=lambda size, args, batched, *, axis: weighted_logsumexp(*align(args, batched), axis=shifted(axis)),
+    batch=lambda size, args, batched, *, axis: weighted_logsumexp(
+        *(x if flag else broadcast_to(x, shape=(size, *shape_of(x))) for x, flag in zip(args, batched, strict=True)),
+        axis=shifted(axis),
+    ),
 )
 
 

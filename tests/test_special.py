@@ -1,0 +1,229 @@
+"""Special functions through SciPy's names and through wengert.scipy.special: conventions, extremes, errors.
+
+What holds at regular points for each primitive is in test_registry.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special as sp
+
+from wengert import check_grads, derivative, grad, hessian, jvp, vjp, vmap
+from wengert.errors import ConcretizationError, UnsupportedOperationError
+from wengert.numpy.universal import Ufunc
+from wengert.scipy import special as wsp
+
+_rng = np.random.default_rng(13)
+INF = np.inf
+
+
+def _r(*shape):
+    return _rng.normal(size=shape)
+
+
+UFUNCS = sorted(
+    name for name, f in vars(wsp).items() if isinstance(f, Ufunc) and isinstance(getattr(sp, name, 0), np.ufunc)
+)
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+def test_scipys_own_ufuncs_take_arrays(name):
+    ours, theirs = getattr(wsp, name), getattr(sp, name)
+    args = [np.array([0.3, 0.6])] * theirs.nin
+    k = theirs.nin - 1
+    if name == "huber":
+        args[0] = np.ones(2)
+    expected = theirs(*args)
+    for f in (ours, theirs):
+        out, dot = jvp(lambda x, f=f: f(*args[:k], x), (args[k],), (np.ones(2),))
+        np.testing.assert_allclose(out, expected, rtol=4e-16)
+        numeric = (theirs(*args[:k], args[k] + 1e-6) - theirs(*args[:k], args[k] - 1e-6)) / 2e-6
+        np.testing.assert_allclose(dot, numeric, rtol=1e-7)
+        np.testing.assert_allclose(vjp(lambda x, f=f: f(*args[:k], x), args[k])[1](np.ones(2))[0], dot)
+    assert type(ours(*args)) is np.ndarray
+
+
+# Reference values below were computed with mpmath, with 500 digits.
+
+
+def test_higher_derivatives():
+    assert derivative(sp.erf, 0.5, order=3) == pytest.approx(-0.8787825789354448, rel=1e-13)
+    assert derivative(sp.gammaln, 2.5, order=4) == pytest.approx(0.2239058488172521, rel=1e-13)
+    assert derivative(sp.j0, 1.5, order=3) == pytest.approx(0.4032113931472898, rel=1e-13)
+    assert derivative(lambda x: sp.iv(0.5, x), 1.5, order=2) == pytest.approx(0.8278660742869198, rel=1e-13)
+
+
+# Far out -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "first", "second"),
+    [
+        (-1e6, 1000000.000001, -0.999999999999),
+        (-1e3, 1000.000999998, -0.99999900000599995),
+        (-40.0, 40.024968847207264, -0.99937733162140861),
+        (-20.0, 20.049753068527851, -0.99753673838494784),
+        (0.0, 0.79788456080286536, -0.63661977236758134),
+        (3.0, 0.0044378390421256638, -0.013333211541740806),
+        (30.0, 1.4736461348785475e-196, -4.4209384046356426e-195),
+    ],
+)
+def test_log_ndtr_far_out(x, first, second):
+    """Relative accuracy where density and distribution function underflow."""
+    assert derivative(sp.log_ndtr, x) == pytest.approx(first, rel=1e-12)
+    assert derivative(sp.log_ndtr, x, order=2) == pytest.approx(second, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("x", "expit", "log_expit"),
+    [
+        (-700.0, 9.8596765437597709e-305, 1.0),
+        (-50.0, 1.9287498479639178e-22, 1.0),
+        (-1.0, 0.19661193324148185, 0.73105857863000488),
+        (0.0, 0.25, 0.5),
+        (40.0, 4.248354255291589e-18, 4.248354255291589e-18),
+        (700.0, 9.8596765437597709e-305, 9.8596765437597709e-305),
+    ],
+)
+def test_logistic_functions_far_out(x, expit, log_expit):
+    assert derivative(sp.expit, x) == pytest.approx(expit, rel=1e-13)
+    assert derivative(sp.log_expit, x) == pytest.approx(log_expit, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (0.5, -0.5126888229025867),
+        (19.9, -0.0014193225647191465),
+        (20.1, -0.0013913213114440525),
+        (1000.0, -5.6418873726549667e-7),
+    ],
+)
+def test_erfcx_far_out(x, expected):
+    assert derivative(sp.erfcx, x) == pytest.approx(expected, rel=1e-12)
+
+
+def test_digamma_at_a_zero_of_the_gamma_functions_derivative():
+    assert derivative(sp.gamma, 1.4616321449683623) == pytest.approx(0.0, abs=1e-15)
+
+
+# Strong zeros, ends of domains ---------------------------------------------------------------------------------------
+
+
+def test_entropy_of_a_distribution_with_zeros():
+    p = np.array([0.5, 0.5, 0.0])
+    used = np.array([True, True, False])
+    g = grad(lambda p: np.sum(np.where(used, sp.entr(p), 0.0)))(p)
+    np.testing.assert_allclose(g, [-np.log(0.5) - 1, -np.log(0.5) - 1, 0.0])
+    np.testing.assert_array_equal(grad(lambda q: np.sum(sp.xlogy(0.0, q)))(np.array([0.0, 2.0])), [0.0, 0.0])
+    np.testing.assert_array_equal(grad(lambda q: np.sum(sp.rel_entr(p, q)))(np.array([0.5, 0.25, 0.0])), [-1, -2, 0])
+    np.testing.assert_array_equal(grad(lambda q: np.sum(sp.kl_div(p, q)))(np.array([0.5, 0.25, 0.0])), [0, -1, 1])
+    assert jvp(sp.xlogy, (0.0, 0.0), (0.0, 1.0)) == (0.0, 0.0)
+    assert jvp(sp.xlog1py, (0.0, -1.0), (0.0, 1.0)) == (0.0, 0.0)
+
+
+def test_the_mixed_derivative_of_xlogy_at_zero():
+    h = hessian(lambda v: sp.xlogy(v[0], v[1]))(np.array([0.0, 2.0]))
+    np.testing.assert_array_equal(h, [[0.0, 0.5], [0.5, 0.0]])
+
+
+def test_bessel_functions_at_zero():
+    assert derivative(sp.i1, 0.0) == derivative(sp.j1, 0.0) == derivative(sp.i1e, 0.0) == 0.5
+    assert derivative(sp.i0, 0.0) == derivative(sp.j0, 0.0) == 0.0
+    assert derivative(lambda x: sp.jv(3, x), 0.0, order=3) == pytest.approx(1 / 8)
+
+
+# Log-sum-exp, softmax ------------------------------------------------------------------------------------------------
+
+
+X = _r(3, 4)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1)])
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_reductions(name, axis):
+    ours, theirs = getattr(wsp, name), getattr(sp, name)
+    np.testing.assert_allclose(jvp(lambda x: ours(x, axis), (X,), (X,))[0], theirs(X, axis), rtol=1e-13)
+    check_grads(lambda x: ours(x, axis), (X,))
+    stacked = np.stack([X, 2 * X])
+    np.testing.assert_allclose(vmap(lambda x: ours(x, axis))(stacked), [theirs(x, axis) for x in stacked], rtol=1e-13)
+
+
+def test_logsumexp_options():
+    b = np.array([0.5, 2.0, 0.3, 1.5])
+    for keywords in ({"b": b}, {"b": b, "keepdims": True}, {"b": -b, "return_sign": True}, {"return_sign": True}):
+        expected = sp.logsumexp(X, axis=1, **keywords)
+        out = jvp(lambda x, k=keywords: wsp.logsumexp(x, axis=1, **k), (X,), (X,))[0]
+        for a, e in zip(out, expected, strict=True):
+            np.testing.assert_allclose(a, e, rtol=1e-14)
+        check_grads(lambda x, k=keywords: wsp.logsumexp(x, axis=1, **k), (X,))
+    check_grads(lambda x, b: wsp.logsumexp(x, 1, b), (X, b))
+    check_grads(lambda b: wsp.logsumexp(X, 1, b), (b,))
+    check_grads(wsp.logsumexp, (X + 1j * _r(3, 4),))
+    assert np.isnan(jvp(lambda x: wsp.logsumexp(x, b=-b[:3, None]), (X,), (X,))[0])
+
+
+def test_logsumexp_with_infinities_and_ties():
+    f = grad(wsp.logsumexp)
+    np.testing.assert_array_equal(f(np.array([0.0, -INF])), [1.0, 0.0])
+    np.testing.assert_array_equal(f(np.array([-INF, -INF])), [0.0, 0.0])
+    np.testing.assert_array_equal(f(np.array([1e4, 1e4])), [0.5, 0.5])
+    np.testing.assert_array_equal(f(np.array([-1e300, 1e300])), [0.0, 1.0])
+    assert np.isnan(f(np.array([INF, 0.0]))[0])
+    assert np.all(np.isfinite(hessian(wsp.logsumexp)(np.array([0.0, -INF, 1.0]))))
+    g = grad(lambda x: np.sum(wsp.logsumexp(x, axis=1)))(np.array([[0.0, 0.0], [-INF, -INF]]))
+    np.testing.assert_array_equal(g, [[0.5, 0.5], [0.0, 0.0]])
+    np.testing.assert_array_equal(grad(lambda b: wsp.logsumexp(np.zeros(2), b=b))(np.array([1.0, 0.0])), [1.0, 1.0])
+
+
+def test_softmax_extremes():
+    x = np.array([1e6, 1e6 - 40.0, -INF])
+    out, dot = jvp(wsp.log_softmax, (x,), (np.array([1.0, 0.0, 0.0]),))
+    np.testing.assert_allclose(out, sp.log_softmax(x), atol=1e-16)
+    np.testing.assert_allclose(dot[:2], [0.0, -1.0], atol=1e-16)
+    np.testing.assert_array_equal(jvp(wsp.softmax, (x,), (np.array([0.0, 0.0, 1.0]),))[1], np.zeros(3))
+
+
+def test_polygamma_and_multigammaln():
+    x = np.array([0.7, 2.5])
+    for n in (0, 1, 3):
+        np.testing.assert_allclose(jvp(lambda x, n=n: wsp.polygamma(n, x), (x,), (x,))[0], sp.polygamma(n, x))
+        check_grads(lambda x, n=n: wsp.polygamma(n, x), (x,))
+    np.testing.assert_allclose(jvp(lambda a: wsp.multigammaln(a, 3), (x + 2,), (x,))[0], sp.multigammaln(x + 2, 3))
+    check_grads(lambda a: wsp.multigammaln(a, 3), (x + 2,))
+
+
+# Errors --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda v: sp.jv(v, 1.0), 0.5),
+        (lambda a: sp.gammainc(a, 1.0), 0.5),
+        (lambda a: sp.betainc(a, 1.0, 0.5), 0.5),
+        (lambda n: wsp.polygamma(n, 1.0), 1.0),
+    ],
+)
+def test_orders_have_no_derivative(f, x):
+    for differentiate in (grad(f), lambda x: jvp(f, (x,), (1.0,))):
+        with pytest.raises(UnsupportedOperationError, match="stop_gradient"):
+            differentiate(x)
+
+
+def test_complex_arguments_without_a_rule():
+    z = np.array([0.5 + 0.2j])
+    for f in (lambda z: sp.ive(1, z), sp.log_ndtr, lambda z: wsp.logsumexp(z, b=np.ones(1))):
+        with pytest.raises(UnsupportedOperationError, match="complex"):
+            jvp(f, (z,), (z,))
+    with pytest.raises(UnsupportedOperationError, match="real arguments"):
+        jvp(sp.digamma, (z,), (z,))
+    check_grads(sp.loggamma, (z,), order=1)
+
+
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_python_functions_of_scipy_say_what_to_call(name):
+    with pytest.raises(ConcretizationError):
+        grad(lambda x: np.sum(getattr(sp, name)(x)))(X)
+    np.testing.assert_array_equal(getattr(wsp, name)(X), getattr(sp, name)(X))
