@@ -28,7 +28,7 @@ def draw(path, losses, accuracies, images, labels, predictions):
     """Write the picture to `path`."""
     with plt.rc_context(STYLE):
         figure = plt.figure(figsize=(13, 7), layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.35), wspace=0.04)
+        left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1, 1.35), wspace=0.04))
         training, confusion = left.subplots(2, 1, height_ratios=(1, 1.35))
         draw_training(training, losses, accuracies)
         draw_confusion(confusion, labels, predictions)
