@@ -123,6 +123,7 @@ class KernelWriter:
         if isinstance(atom, Literal):
             return ()
         shape = atom.type.shape
+        at = (Affine(-1, 0, 0),) * (len(shape) - len(at)) + at  # assignment ignores extra leading axes of length 1
         tail = at[len(at) - len(shape) :]
         return tuple(Affine(-1, 0, 0) if n == 1 else a for n, a in zip(shape, tail, strict=True))
 

@@ -36,6 +36,7 @@ def _box(elements: Sequence[Any], shape: tuple[int, ...]) -> Elements:
 def _write(x: Elements, v: Elements, *arrays: Any, spec: Any, donate: bool, combine: Any = None) -> Elements:
     out = x.copy()
     positions = np.arange(out.size).reshape(out.shape)[indexing.make_key(spec, arrays)]
+    v = v.reshape(v.shape[max(0, v.ndim - positions.ndim) :])  # assignment ignores extra leading axes of length 1
     flat = out.reshape(-1)
     for p, value in zip(positions.ravel(), np.broadcast_to(v, positions.shape).ravel(), strict=True):
         flat[p] = value if combine is None else combine(flat[p], value)
@@ -73,11 +74,15 @@ def can_unroll(program: Program) -> bool:
     )
 
 
+def _dtype(atom: Any) -> np.dtype[Any]:
+    return dtype_of(atom.value) if isinstance(atom, Literal) else atom.type.dtype
+
+
 def _known(op: Operation, constants: dict[Variable, Any]) -> bool:
     p = op.primitive
     if p.multiple:
         return False
-    dtypes = [dtype_of(a.value) if isinstance(a, Literal) else a.type.dtype for a in op.inputs]
+    dtypes = list(map(_dtype, op.inputs))
     out = op.outputs[0].type.dtype
     if not all(map(is_lowerable_dtype, (*dtypes, out))):
         return False
@@ -118,16 +123,17 @@ class Unroller:
         p, out = op.primitive, op.outputs[0].type
         if p in _INDEXED:
             split = 1 if p is indexing.index else 2
-            args = [self.read(a, env) for a in op.inputs[:split]]
+            args = [self.converted(self.read(a, env), _dtype(a), out.dtype) for a in op.inputs[:split]]
             args += [self.read(a, env).astype(np.intp) for a in op.inputs[split:]]
             if p is indexing.index_add:
                 combine = functools.partial(self.element, e.add, (out.dtype, out.dtype), out.dtype)
                 return _write(*args, **op.params, combine=combine)
             return _box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
         args = [self.read(a, env) for a in op.inputs]
+        dtypes = list(map(_dtype, op.inputs))
         if p in MOVES:
+            args = [self.converted(x, d, out.dtype) for x, d in zip(args, dtypes, strict=True)]
             return _box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
-        dtypes = [dtype_of(a.value) if isinstance(a, Literal) else a.type.dtype for a in op.inputs]
         if p in _REDUCTIONS:
             return self.reduce(_REDUCTIONS[p], args[0], op.params["axis"], out)
         if p is reductions.cumsum:
@@ -142,6 +148,11 @@ class Unroller:
             return self.einsum(args, dtypes, op.params["subscripts"], out)
         return _box(list(self.each(p, dtypes, out.dtype, *args).ravel()), out.shape)
 
+    def converted(self, x: Elements, own: np.dtype[Any], to: np.dtype[Any]) -> Elements:
+        """Cast as NumPy does; numbers become strongly typed, as the elements of an array are."""
+        cast = [self.em.convert(v, own, to) if isinstance(v, ir.values.Value) else to.type(v) for v in x.ravel()]
+        return _box(cast, x.shape)
+
     def each(self, p: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *args: Elements) -> Elements:
         """Apply an elementwise operation, with broadcasting."""
         shape = np.broadcast_shapes(*(a.shape for a in args))
@@ -151,7 +162,8 @@ class Unroller:
     def reduce(self, p: Primitive, x: Elements, axis: tuple[int, ...], out: Any) -> Elements:
         """Reduce by a balanced tree: short chains of dependence, and rounding errors that grow with the logarithm."""
         kept = [i for i in range(x.ndim) if i not in axis]
-        rows = x.transpose((*kept, *axis)).reshape((int(np.prod(out.shape)), -1))
+        count = int(np.prod([x.shape[i] for i in axis]))
+        rows = x.transpose((*kept, *axis)).reshape((int(np.prod(out.shape)), count))
         results = [self.tree(p, list(row), out.dtype) for row in rows]
         return _box(results, out.shape)
 
@@ -178,10 +190,11 @@ class Unroller:
         sizes = {s: n for t, a in zip(terms, args, strict=True) for s, n in zip(t, a.shape, strict=True)}
         grids = np.indices([sizes[s] for s in letters], sparse=True)
         place = dict(zip(letters, grids, strict=True))
-        product = args[0][tuple(place[s] for s in terms[0])]
+        # The Ellipsis keeps what has no axes an array.
+        product = args[0][(*(place[s] for s in terms[0]), ...)]
         dtype = dtypes[0]
         for t, a, d in zip(terms[1:], args[1:], dtypes[1:], strict=True):
-            product = self.each(e.multiply, (dtype, d), out.dtype, product, a[tuple(place[s] for s in t)])
+            product = self.each(e.multiply, (dtype, d), out.dtype, product, a[(*(place[s] for s in t), ...)])
             dtype = out.dtype
         full = np.broadcast_to(product, tuple(sizes[s] for s in letters))
         return self.reduce(e.add, full, tuple(range(len(output), len(letters))), out)
