@@ -5,6 +5,10 @@ What holds at regular points for each primitive is in test_registry.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -177,6 +181,16 @@ def test_logsumexp_with_infinities_and_ties():
     np.testing.assert_array_equal(grad(lambda b: wsp.logsumexp(np.zeros(2), b=b))(np.array([1.0, 0.0])), [1.0, 1.0])
 
 
+def test_logsumexp_over_nothing():
+    assert grad(wsp.logsumexp)(3.0) == 1.0
+    out, dot = jvp(lambda x: wsp.logsumexp(x, axis=(), b=2.0), (X,), (X,))
+    np.testing.assert_allclose(out, X + np.log(2.0))
+    np.testing.assert_allclose(dot, X)
+    assert jvp(wsp.logsumexp, (np.zeros(0),), (np.zeros(0),)) == (-INF, 0.0)
+    assert vjp(lambda x: wsp.logsumexp(x, axis=1), np.zeros((2, 0)))[1](np.ones(2))[0].shape == (2, 0)
+    assert grad(lambda x: wsp.logsumexp([x, 2.0]))(2.0) == 0.5
+
+
 def test_softmax_extremes():
     x = np.array([1e6, 1e6 - 40.0, -INF])
     out, dot = jvp(wsp.log_softmax, (x,), (np.array([1.0, 0.0, 0.0]),))
@@ -227,3 +241,11 @@ def test_python_functions_of_scipy_say_what_to_call(name):
     with pytest.raises(ConcretizationError):
         grad(lambda x: np.sum(getattr(sp, name)(x)))(X)
     np.testing.assert_array_equal(getattr(wsp, name)(X), getattr(sp, name)(X))
+
+
+def test_the_array_api_mode_of_scipy():
+    """There, SciPy's functions are wrappers that refuse Arrays; those of Wengert work."""
+    program = "from wengert import grad; from wengert.scipy import special; print(grad(special.erf)(0.0))"
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert float(run.stdout) == pytest.approx(2 / np.sqrt(np.pi))

@@ -7,12 +7,13 @@ and beta functions, have no closed form: asking for one is an error.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-import scipy.special as sp
+import scipy.special
 
 from wengert.core.combinators import (
     Elementwise,
@@ -41,6 +42,16 @@ from wengert.rules.elementwise import (
     where,
 )
 from wengert.rules.reductions import restore
+
+
+class SciPyFunctions:
+    """The functions of scipy.special, as ufuncs also under SCIPY_ARRAY_API=1, where the public ones are wrappers."""
+
+    def __getattr__(self, name: str) -> Any:
+        return inspect.unwrap(getattr(scipy.special, name))
+
+
+sp = SciPyFunctions()
 
 # Python floats, which leave single precision single.
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -245,7 +256,7 @@ weighted_logsumexp = General(
 
 
 def _largest(x: Any, *, axis: tuple[int, ...]) -> Any:
-    out = np.max(x.real, axis=axis, keepdims=True)
+    out = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(out), out, out.dtype.type(0))
 
 

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
+import scipy.special
 
 from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
@@ -22,6 +22,7 @@ from wengert.numpy.ufuncs import exp, where
 from wengert.numpy.universal import Ufunc
 from wengert.rules import elementwise as e
 from wengert.rules import special as r
+from wengert.rules.special import sp
 
 # Error functions and the normal distribution
 erf = Ufunc(sp.erf, r.erf)
@@ -89,13 +90,13 @@ expi = Ufunc(sp.expi, r.expi)
 exp1 = Ufunc(sp.exp1, r.exp1)
 
 
-@implements(sp.polygamma)
+@implements(scipy.special.polygamma)
 def polygamma(n: Any, x: Any) -> Any:
     """Derivatives of `digamma`, for real x; itself differentiable in x."""
     return call(r.polygamma, n, x)
 
 
-@implements(sp.multigammaln)  # pyright: ignore[reportAttributeAccessIssue]
+@implements(scipy.special.multigammaln)  # pyright: ignore[reportAttributeAccessIssue]
 def multigammaln(a: Any, d: int) -> Any:
     """Logarithm of the multivariate gamma function."""
     a = as_array(a)
@@ -103,11 +104,14 @@ def multigammaln(a: Any, d: int) -> Any:
     return 0.25 * d * (d - 1) * math.log(math.pi) + sum_(gammaln(a[..., None] - halves), axis=-1)
 
 
-@implements(sp.logsumexp)
+@implements(scipy.special.logsumexp)
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     """Stable, also with entries of -inf; differentiable in a and in the weights b."""
     a = as_array(a)
     signs = None
+    if axis == () or (axis is None and not shape_of(a)):
+        a, b = a[..., None], None if b is None else as_array(b)[..., None]
+        return logsumexp(a, -1, b, return_sign=return_sign)
     if b is not None or (return_sign and dtype_of(a).kind != "c"):
         a, b = broadcast_arrays(a, 1.0 if b is None else as_array(b))
         if "c" in (dtype_of(a).kind, dtype_of(b).kind):
@@ -127,13 +131,13 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     return (out, signs) if return_sign else out
 
 
-@implements(sp.softmax)
+@implements(scipy.special.softmax)
 def softmax(x: Any, axis: Any = None) -> Any:
     """exp(x) / Σ exp(x)."""
     return exp(log_softmax(x, axis))
 
 
-@implements(sp.log_softmax)
+@implements(scipy.special.log_softmax)
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """x - logsumexp(x), without cancellation where x is large."""
     x = as_array(x)
