@@ -33,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say it, with shapes
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # an attribute that is also a property is described once
 default_role = "code"
 
 # Nitpicky for our own names only: a type in a docstring is prose ("array of shape (n,)"), not a reference.
