@@ -455,3 +455,55 @@ def test_least_squares_under_vmap():
     np.testing.assert_allclose(vmap(lambda a: la.lstsq(a, b)[0])(a), [la.solve(m, b) for m in a])
     with pytest.raises(ConcretizationError, match="lstsq"):
         vmap(lambda a: la.lstsq(a, b)[1])(_r(2, 3, 2))
+
+
+# Nesting, writing ----------------------------------------------------------------------------------------------------
+
+SCALAR = {
+    "det": la.det,
+    "slogdet": lambda a: la.slogdet(a)[1],
+    "inv": lambda a: np.sum(np.sin(la.inv(a))),
+    "cholesky": lambda a: np.sum(la.cholesky(a) ** 3),
+    "eigh": lambda a: np.sum(la.eigh(a)[1][:, 0] ** 2 * np.arange(3)),
+    "svd": lambda a: np.sum(la.svd(a)[0][:, 0] ** 2 * np.arange(3)),
+    "qr": lambda a: np.sum(la.qr(a)[0] ** 3),
+    "pinv": lambda a: np.sum(la.pinv(a) ** 2),
+    "norm": lambda a: la.norm(a) ** 3,
+    "solve": lambda a: np.sum(la.solve(a, a.T @ a)),
+    "cho_solve": lambda a: np.sum(wsl.cho_solve(wsl.cho_factor(a, lower=True), a[0])),
+}
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_nesting(name):
+    f, xs, v = SCALAR[name], definite(_r(3, 3, 3)), _r(3, 3, 3)
+    loop = np.stack([hessian(f)(x) for x in xs])
+    for outer, inner in itertools.product((jacfwd, jacrev), repeat=2):
+        np.testing.assert_allclose(outer(inner(f))(xs[0]), loop[0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(vmap(hessian(f))(xs), loop, rtol=1e-9, atol=1e-9)
+    gradients = [grad(f)(x) for x in xs]
+    np.testing.assert_allclose(grad(lambda x: np.sum(vmap(f)(x)))(xs), gradients, rtol=1e-9, atol=1e-9)
+    products = [jvp(grad(f), (x,), (t,))[1] for x, t in zip(xs, v, strict=True)]
+    np.testing.assert_allclose(jvp(vmap(grad(f)), (xs,), (v,))[1], products, rtol=1e-9, atol=1e-9)
+    check_grads(grad(f), (xs[0],))
+
+
+def test_writing_into_results_and_into_arrays_that_were_used():
+    a, b = definite(_r(2, 2)), np.ones(2)
+
+    def overwrites_result(a):
+        factor = la.cholesky(a)
+        total = np.sum(factor**2)
+        factor[0, 0] = 7.0
+        return total + factor[1, 0]
+
+    np.testing.assert_allclose(
+        grad(overwrites_result)(a), grad(lambda a: np.sum(la.cholesky(a) ** 2) + la.cholesky(a)[1, 0])(a)
+    )
+
+    def overwrites_constant(a):
+        x = la.solve(a, b)
+        b[:] = 5.0
+        return np.sum(x**2)
+
+    np.testing.assert_allclose(grad(overwrites_constant)(a), grad(lambda a: np.sum(la.solve(a, np.ones(2)) ** 2))(a))
