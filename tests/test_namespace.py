@@ -35,8 +35,9 @@ def plain_value(x: Any) -> Any:
     """What NumPy would have computed, from a result that may be traced."""
     if isinstance(x, (tuple, list)):
         return type(x)(plain_value(y) for y in x)
-    x = x._peek() if isinstance(x, Array) else x
-    return representative(x) if isinstance(x, Value) else x
+    value = x._peek() if isinstance(x, Array) else x
+    value = representative(value) if isinstance(value, Value) else value
+    return np.asarray(value) if isinstance(x, Array) and x.is_mutable else value
 
 
 def differentiable(result: Any) -> tuple[Any, ...]:

@@ -70,6 +70,8 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Central differences inside, one-sided ones at the ends; samples and spacings may be traced."""
     f = as_array(f)
+    if dtype_of(f).kind == "b":
+        raise TypeError("gradient of truth values is not defined; cast them to float first")
     if dtype_of(f).kind not in "fc":
         f = cast(f, float)
     axes = normalise_axes(axis, len(shape_of(f)))
@@ -78,7 +80,9 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     spacings = [as_array(v) for v in (varargs or (1.0,))]
     if len(spacings) == 1:
         spacings = spacings * len(axes)
-    results = [_gradient_along(f, h, ax, edge_order) for h, ax in zip(spacings, axes, strict=True)]
+    results = [
+        cast(_gradient_along(f, h, ax, edge_order), dtype_of(f)) for h, ax in zip(spacings, axes, strict=True)
+    ]
     return results[0] if len(results) == 1 else tuple(results)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, unwrap, wrap, wrap_owned
+from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, unwrap, wrap, wrap_array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
@@ -183,11 +183,11 @@ def _array(
     missing = ndmin - len(shape_of(value))
     if missing > 0:
         value = combinators.reshape(value, shape=(1,) * missing + shape_of(value))
-    if isinstance(object, Array) and not copy and same and missing <= 0:
+    if isinstance(object, Array) and not copy and same and missing <= 0 and object.is_mutable:
         return object
     if not isinstance(value, Value):
         return wrap_owned(np.array(value))
-    return wrap(value) if handles else value
+    return wrap_array(value) if handles else value
 
 
 def _asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import contains_traced
+from wengert.core.values import dtype_of
 from wengert.numpy import reductions as r
 from wengert.numpy.dispatch import as_array, given, implements, no_value
 from wengert.numpy.reductions import prepared, root_of_square
@@ -65,6 +67,8 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
 
 def _nan_extremum(function: Any, worst: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
     a = as_array(a)
+    if dtype_of(a).kind not in "fc":
+        return function(a, axis=axis, keepdims=keepdims, initial=initial, where=where is no_value or where)
     result = function(
         blend(isnan(a), worst, a),
         axis=axis,
@@ -138,6 +142,9 @@ def nanstd(
 
 def _nan_argument(function: Any, worst: float, a: Any, axis: Any, keepdims: Any) -> Any:
     a = as_array(a)
+    empty = r.all(isnan(a), axis=axis)
+    if not contains_traced(empty) and np.any(empty):
+        raise ValueError("All-NaN slice encountered")
     return function(blend(isnan(a), worst, a), axis=axis, keepdims=keepdims)
 
 

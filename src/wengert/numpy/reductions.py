@@ -89,7 +89,7 @@ def prod(
 
 def _count(shape: tuple[int, ...], axis: Any, where: Any, keepdims: Any, dtype: Any) -> Any:
     """Number of elements that are averaged, of a type that does not promote the sum that is divided by it."""
-    axes = reduced_axes(axis, len(shape))
+    axes = reduced_axes(axis, len(shape)) if where is not True else normalise_axes(axis, len(shape))
     if where is True or where is no_value:
         return float(np.prod([shape[i] for i in axes]))
     counts = _reduce(reduce_sum, broadcast_to(as_array(where), shape), axis, keepdims)
@@ -289,7 +289,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: An
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of neighbours of the flattened array, with values put before and after them."""
-    result = diff(ravel(as_array(ary)))
+    a = ravel(as_array(ary))
+    result = subtract(a[1:], a[:-1])
     pieces = [*([] if to_begin is None else [ravel(as_array(to_begin))]), result]
     pieces += [] if to_end is None else [ravel(as_array(to_end))]
     return concatenate(pieces, dtype=dtype_of(result))

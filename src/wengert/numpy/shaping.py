@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, take_broadcast, take_reshape, take_transpose, wrap, wrap_owned
+from wengert.array import Array, layout_of, take_broadcast, take_reshape, take_transpose, wrap, wrap_array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import UnsupportedOperationError, fail
@@ -70,7 +70,12 @@ def ravel(a: Any, order: str = "C") -> Any:
         value = representative(a._peek() if isinstance(a, Array) else a)
         steps = [-abs(s) for s in value.strides]
         return reshape(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]), (-1,))
-    return reshape(a, (-1,), order=order)
+    flat = reshape(a, (-1,), order=order)
+    if isinstance(a, Array) and a.is_mutable:
+        flags = layout_of(a).flags
+        if not (flags.f_contiguous if order == "F" else flags.c_contiguous):
+            return copy_of(flat)  # unlike reshape, which returns a view also of evenly spaced elements
+    return flat
 
 
 @implements(np.transpose, np.permute_dims)
@@ -146,7 +151,10 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     """A view."""
     a = as_array(a)
     shape = shape_of(a)
-    axes = [i for i, n in enumerate(shape) if n == 1] if axis is None else normalise_axes(axis, len(shape))
+    if axis is None or (not shape and axis in (0, -1)):
+        axes: Sequence[int] = [i for i, n in enumerate(shape) if n == 1]
+    else:
+        axes = normalise_axes(axis, len(shape))
     for i in axes:
         if shape[i] != 1:
             raise ValueError("cannot select an axis to squeeze out which has size not equal to one")
@@ -300,18 +308,24 @@ def cast_kept(x: Any, dtype: np.dtype[Any]) -> Any:
     return cast(x, dtype)
 
 
-def copy_of(a: Any) -> Any:
+def copy_of(a: Any, order: Any = "K") -> Any:
     """Return an Array (or value) that shares nothing with `a`."""
     if not isinstance(a, Array):
         return a if isinstance(a, Value) else np.array(a)[()]
     value = a.immutable_value
-    return wrap_owned(np.array(value)) if isinstance(value, np.ndarray) else wrap(value)
+    if isinstance(value, np.ndarray):
+        return wrap_owned(np.array(value, order=order))
+    return wrap_array(value, order) if a.is_mutable else wrap(value)
 
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """An independent Array."""
-    return copy_of(as_array(a))
+    """An independent Array; a scalar becomes a 0-d array."""
+    a = as_array(a)
+    if isinstance(a, Array) and not a.is_mutable:
+        value = a.immutable_value
+        return wrap_array(value) if isinstance(value, Value) else wrap_owned(np.array(value))
+    return copy_of(a, order)
 
 
 __all__ = [

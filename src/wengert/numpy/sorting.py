@@ -17,7 +17,7 @@ from wengert.rules import indexing, reductions
 def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """Indices: no derivative."""
     a = as_array(a)
-    if axis is None or not shape_of(a):
+    if axis is None or (axis in (0, -1) and not shape_of(a)):
         a, axis = reshape(a, (-1,)), 0
     return call(reductions.argsort, a, axis=normalise_axis(axis, len(shape_of(a))), kind="stable" if stable else kind)
 

@@ -9,14 +9,14 @@ import numpy as np
 from wengert.array import contains_traced
 from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
-from wengert.numpy.dispatch import as_array, implements, no_value
+from wengert.numpy.dispatch import as_array, given, implements, no_value, normalise_axes
 from wengert.numpy.indexing import diag
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import count_nonzero, mean, reduced_axes
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import at_least, broadcast_to, cast, moveaxis, reshape
 from wengert.numpy.sorting import sort
-from wengert.numpy.ufuncs import blend, ceil, clip, conj, floor, isnan, matmul, minimum, multiply, rint, sqrt
+from wengert.numpy.ufuncs import blend, ceil, clip, conj, floor, isnan, matmul, maximum, minimum, multiply, rint, sqrt
 
 
 @implements(np.average)
@@ -64,29 +64,28 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
             f"quantiles by method={method!r} have no derivative rule; use one of {', '.join(_METHODS)}.",
         )
     a, q = as_array(a), as_array(q)
-    a = a if dtype_of(a).kind == "f" else cast(a, float)
+    a = a if dtype_of(a).kind in "fc" else cast(a, float)
     if not contains_traced(q) and not np.all((q >= 0) & (q <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    axes = reduced_axes(axis, len(shape_of(a)))
+    axes = normalise_axes(axis, len(shape_of(a)))
     moved = moveaxis(a, axes, range(len(axes)))
     rest = shape_of(moved)[len(axes) :]
     flat = sort(reshape(moved, (int(np.prod(shape_of(moved)[: len(axes)])), *rest)), axis=0)
     n = shape_of(flat)[0]
+    kept = tuple(1 if i in axes else m for i, m in enumerate(shape_of(a))) if given(keepdims) and keepdims else rest
     if n == 0:
-        return np.full(shape_of(q) + rest, np.nan)[()]
+        return np.full(shape_of(q) + kept, np.nan, dtype_of(a))[()]
     count = n - count_nonzero(isnan(flat), axis=0) if skip_nan else n
     position = reshape(q, shape_of(q) + (1,) * len(rest)) * clip(count - 1, 0, None) + np.zeros(rest)
     below = cast(floor(position), np.intp)
     above = minimum(below + 1, n - 1)
     grids = np.indices(rest, sparse=True)
     low, high = flat[(below, *grids)], flat[(above, *grids)]
-    weight = cast(_METHODS[method](position), dtype_of(a))
+    weight = cast(_METHODS[method](position), np.zeros((), dtype_of(a)).real.dtype)
     result = low + blend(weight == 0, 0, weight * (blend(weight == 0, low, high) - low))
     if not skip_nan:
         result = blend(isnan(flat[-1]), np.nan, result)
-    if keepdims and keepdims is not no_value:
-        result = reshape(result, shape_of(q) + tuple(1 if i in axes else m for i, m in enumerate(shape_of(a))))
-    return result
+    return result if kept == rest else reshape(result, shape_of(q) + kept)
 
 
 @implements(np.median)
@@ -204,8 +203,8 @@ def cov(
     if aweights is not None:
         w = cast(aweights, float) if w is None else w * cast(aweights, float)
     free = (0 if bias else 1) if ddof is None else ddof
-    center, total = average(x, axis=1, weights=w, returned=True)
-    total = total[0]
+    center = average(x, axis=1, weights=w)
+    total = None if w is None else sum_(w)
     if w is None:
         factor = float(shape_of(x)[1]) - free
     elif free == 0:
@@ -214,6 +213,9 @@ def cov(
         factor = total - free
     else:
         factor = total - free * sum_(w * as_array(aweights)) / total
+    if not shape_of(x)[0]:
+        return np.empty((0, 0), dtype_of(x))
+    factor = maximum(factor, 0.0)
     x = x - center[:, None]
     weighted = x if w is None else x * w
     result = matmul(x, conj(weighted.T)) / factor

@@ -34,7 +34,7 @@ mod = remainder
 fmod = Ufunc(np.fmod, e.fmod)
 floor_divide = Ufunc(np.floor_divide, e.floor_divide)
 divmod = Ufunc(np.divmod, lambda x, y: (floor_divide(x, y), remainder(x, y)))  # noqa: A001
-modf = Ufunc(np.modf, lambda x: (fmod(x, 1.0), trunc(x)))
+modf = Ufunc(np.modf, lambda x: _modf(x))
 matmul = Ufunc(np.matmul, contraction.matmul)
 
 # Exponentials and logarithms
@@ -78,12 +78,12 @@ def _sign(x: Any) -> Any:
         return call(e.sign, x)
     norm = absolute(x)
     zero = norm == 0
-    return call(e.where, zero, 0.0, x / call(e.where, zero, 1.0, norm))
+    return blend(zero, 0.0, x / blend(zero, 1.0, norm))
 
 
 absolute = Ufunc(np.absolute, e.absolute)
 abs = absolute  # noqa: A001
-fabs = Ufunc(np.fabs, e.absolute)
+fabs = Ufunc(np.fabs, lambda x: _fabs(x))
 sign = Ufunc(np.sign, _sign)
 conjugate = Ufunc(np.conjugate, combinators.conj)
 conj = conjugate
@@ -109,7 +109,22 @@ def _frexp(x: Any) -> Any:
     """Mantissa (scaled by a constant power of two) and exponent."""
     exponent = concrete(x, "frexp")
     exponent = np.frexp(exponent)[1]
-    return x * np.exp2(-exponent.astype(float)), exponent
+    scale = np.exp2(-exponent.astype(float))
+    return x * scale.astype(dtype_of(as_array(x) * 1.0)), exponent
+
+
+def _modf(x: Any) -> Any:
+    """Fractional part, which has derivative 1, and whole part."""
+    x = as_array(x) * 1.0
+    return blend(isinf(x), copysign(0.0, x), fmod(x, 1.0)), trunc(x)
+
+
+def _fabs(x: Any) -> Any:
+    """|x| of real numbers, as a floating-point number."""
+    x = as_array(x)
+    if dtype_of(x).kind == "c":
+        raise TypeError("ufunc 'fabs' not supported for complex numbers")
+    return absolute(x if dtype_of(x).kind == "f" else cast(x, float))
 
 
 # Comparisons and tests
@@ -172,7 +187,7 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
 def angle(z: Any, deg: bool = False) -> Any:
     """Derivative 0 for real numbers, undefined (NaN) at 0."""
     z = as_array(z)
-    a = arctan2(imag(z), real(z))
+    a = arctan2(z.imag, z.real) if dtype_of(z).kind == "c" else arctan2(0, z)
     return a * (180 / np.pi) if deg else a
 
 
@@ -226,8 +241,9 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     """Replaced elements have derivative zero."""
     a = as_array(x)
     if dtype_of(a).kind == "c":
-        parts = [nan_to_num(p, True, nan, posinf, neginf) for p in (a.real, a.imag)]
-        result = parts[0] + 1j * parts[1]
+        result = call(e.from_parts, *(nan_to_num(p, True, nan, posinf, neginf) for p in (a.real, a.imag)))
+    elif dtype_of(a).kind != "f":
+        result = copy_of(a)
     else:
         info = np.finfo(dtype_of(a))
         result = blend(isnan(a), nan, a)
@@ -244,7 +260,9 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:  # noqa: A001
     """Piecewise constant: derivative zero."""
     a = as_array(a)
     if dtype_of(a).kind == "c":
-        return round(a.real, decimals) + 1j * round(a.imag, decimals)
+        return call(e.from_parts, round(a.real, decimals), round(a.imag, decimals))
+    if dtype_of(a).kind != "f":
+        return np.round(concrete(a, "round"), decimals)[()]
     if decimals == 0:
         return rint(a)
     scale = 10.0 ** builtins.abs(decimals)
@@ -270,13 +288,20 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * n
 @implements(np.isposinf)
 def isposinf(x: Any, out: Any = None) -> Any:
     """A truth value: no derivative."""
-    return equal(x, np.inf)
+    return equal(_ordered(x), np.inf)
 
 
 @implements(np.isneginf)
 def isneginf(x: Any, out: Any = None) -> Any:
     """A truth value: no derivative."""
-    return equal(x, -np.inf)
+    return equal(_ordered(x), -np.inf)
+
+
+def _ordered(x: Any) -> Any:
+    x = as_array(x)
+    if dtype_of(x).kind == "c":
+        raise TypeError("This operation is not supported for complex values because it would be ambiguous.")
+    return x
 
 
 __all__ = [

@@ -88,6 +88,9 @@ class Ufunc:
     def _apply(self, args: tuple[Any, ...]) -> Any:
         if len(args) != self.nin:
             return self._apply_with_keywords(args)
+        if complex in map(type, args):
+            dtype = np.result_type(*(a if type(a) is complex else dtype_of(as_array(a)) for a in args))
+            args = tuple(np.complex128(a) if type(a) is complex and dtype == np.complex128 else a for a in args)
         return self.primitive(*args) if self._composite else call(self.primitive, *args)
 
     def _apply_with_keywords(

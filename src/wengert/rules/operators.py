@@ -40,14 +40,17 @@ COMPARISON: dict[str, Primitive] = {
 UNARY: dict[str, Primitive] = {"neg": e.negative, "pos": e.positive, "abs": e.absolute, "invert": e.invert}
 
 #: Types of operands that the operators accept besides values.
-PLAIN = frozenset(
-    {int, float, complex, bool, np.ndarray, np.float64, np.float32, np.complex128, np.complex64}
-)
+PLAIN = frozenset({int, float, complex, bool, np.ndarray, np.float64, np.float32, np.complex128, np.complex64})
 
 
 def is_plain(x: Any) -> bool:
     """Whether `x` is a number or an ndarray."""
     return type(x) in PLAIN or isinstance(x, (np.generic, int, float, complex, np.ndarray))
+
+
+def fitted(x: complex, dtype: np.dtype[Any]) -> Any:
+    """Python's complex as an operand: complex * np.float64 would be a Python complex again, which has no dtype."""
+    return np.complex128(x) if dtype == np.float64 else x
 
 
 def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
@@ -62,7 +65,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
 def _reflected(primitive: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if is_plain(other):
-            return primitive.bind(other, self)
+            return primitive.bind(fitted(other, self.dtype) if type(other) is complex else other, self)
         return NotImplemented
 
     return operator
