@@ -8,7 +8,7 @@ coincide, or a function reads one triangle only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +17,10 @@ from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy import contraction, indexing, shaping
 from wengert.numpy.dispatch import as_array, call, concrete, implements, no_value, normalise_axes
+from wengert.numpy.norms import as_inexact, as_matrices, matrix_norm, norm, vector_norm
 from wengert.numpy.reductions import max as max_
-from wengert.numpy.reductions import min as min_
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import astype, moveaxis, reshape, swapaxes
+from wengert.numpy.shaping import moveaxis, reshape, swapaxes
 from wengert.numpy.ufuncs import absolute, conjugate, isnan, matmul, where
 from wengert.rules import decompositions as d
 from wengert.rules import linalg as r
@@ -64,21 +64,8 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-def _inexact(x: Any) -> Any:
-    x = as_array(x)
-    return x if dtype_of(x).kind in "fc" else astype(x, np.float64)
-
-
-def _matrix(a: Any) -> Any:
-    """Return an array of floating-point matrices, or raise NumPy's error."""
-    a = _inexact(a)
-    if len(shape_of(a)) < 2:
-        raise LinAlgError(f"{len(shape_of(a))}-dimensional array given. Array must be at least two-dimensional")
-    return a
-
-
 def _square(a: Any) -> Any:
-    a = _matrix(a)
+    a = as_matrices(a)
     if shape_of(a)[-1] != shape_of(a)[-2]:
         raise LinAlgError("Last 2 dimensions of the array must be square")
     return a
@@ -86,105 +73,6 @@ def _square(a: Any) -> Any:
 
 def _adjoint(a: Any) -> Any:
     return conjugate(swapaxes(a, -1, -2))
-
-
-# Norms ---------------------------------------------------------------------------------------------------------------
-
-
-@implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
-    """All orders. The derivative at the origin is 0; where a maximum is attained several times it is shared."""
-    x = _inexact(x)
-    shape = shape_of(x)
-    if axis is None:
-        axes = tuple(range(len(shape)))
-        if ord is None:
-            return _kept(_euclidean(x, axes), shape, axes, keepdims)
-    else:
-        axes = normalise_axes(axis, len(shape))
-    if len(axes) == 1:
-        out = _vector_norm(x, 2 if ord is None else ord, axes)
-    elif len(axes) == 2:
-        out = _matrix_norm(moveaxis(x, axes, (-2, -1)), "fro" if ord is None else ord)
-    else:
-        raise ValueError("Improper number of dimensions to norm.")
-    return _kept(out, shape, axes, keepdims)
-
-
-@implements(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
-    """Over any number of axes, as one vector."""
-    x = _inexact(x)
-    axes = normalise_axes(axis, len(shape_of(x)))
-    return _kept(_vector_norm(x, ord, axes), shape_of(x), axes, keepdims)
-
-
-@implements(np.linalg.matrix_norm)
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
-    """Over the last two axes."""
-    return norm(_matrix(x), ord=ord, axis=(-2, -1), keepdims=keepdims)
-
-
-def _kept(out: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
-    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
-
-
-def _euclidean(x: Any, axes: tuple[int, ...]) -> Any:
-    return call(r.euclidean_norm, x, axis=axes)
-
-
-def _extremum(extremum: Callable[..., Any], x: Any, axis: Any) -> Any:
-    """The maximum of nothing is 0 here; the minimum of nothing is NumPy's error."""
-    empty = extremum is max_ and 0 in [shape_of(x)[i] for i in normalise_axes(axis, len(shape_of(x)))]
-    return sum_(x, axis=axis) if empty else extremum(x, axis=axis)
-
-
-def _vector_norm(x: Any, order: Any, axes: tuple[int, ...]) -> Any:
-    if isinstance(order, str):
-        raise ValueError(f"Invalid norm order '{order}' for vectors")
-    if order == 2:
-        return _euclidean(x, axes)
-    if order == 0:
-        return sum_(astype(x != 0, r.real_dtype(x)), axis=axes)
-    size = absolute(x)
-    if order == math.inf:
-        return _extremum(max_, size, axes)
-    if order == -math.inf:
-        return _extremum(min_, size, axes)
-    if order == 1:
-        return sum_(size, axis=axes)
-    order = float(order)
-    total = sum_(size**order, axis=axes)
-    if order < 0:
-        return total ** (1 / order)
-    zero = total == 0
-    return where(zero, 0.0, where(zero, 1.0, total) ** (1 / order))
-
-
-def _matrix_norm(x: Any, order: Any) -> Any:
-    last = len(shape_of(x)) - 1
-    if order in ("fro", "f"):
-        return _euclidean(x, (last - 1, last))
-    if order == "nuc":
-        return sum_(svdvals(x), axis=-1)
-    if isinstance(order, str) or abs(order) not in (1, 2, math.inf):
-        raise ValueError("Invalid norm order for matrices.")
-    extremum = max_ if order > 0 else min_
-    if abs(order) == 2:
-        return _extremum(extremum, svdvals(x), -1)
-    return _extremum(extremum, sum_(absolute(x), axis=-2 if abs(order) == 1 else -1), -1)
-
-
-@implements(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> Any:
-    """Condition number: infinite for singular matrices, without a derivative there."""
-    x = _matrix(x)
-    if p in (None, 2, -2):
-        s = svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    inverse = call(r.inverse, _square(x), check=False)
-    out = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
-    return where(isnan(out) & ~isnan(sum_(absolute(x), axis=(-2, -1))), np.inf, out)
 
 
 # Determinant, inverse, linear systems ---------------------------------------------------------------------------------
@@ -220,7 +108,7 @@ def solve(a: Any, b: Any) -> Any:
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = no_value) -> Any:
     """The derivative holds at constant rank, which singular values below the tolerance do not count for."""
-    a = _matrix(a)
+    a = as_matrices(a)
     if rcond is not None and rtol is not no_value:
         raise ValueError("`rtol` and `rcond` can't be both set.")
     if rcond is None:
@@ -235,7 +123,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = no_v
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares through the pseudo-inverse; the derivative holds at constant rank."""
-    a, b = _matrix(a), _inexact(b)
+    a, b = as_matrices(a), as_inexact(b)
     m, n = shape_of(a)[-2:]
     if rcond is None:
         rcond = max(m, n) * np.finfo(dtype_of(a)).eps
@@ -274,6 +162,18 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     if size**2 != math.prod(shape_of(a)):
         raise LinAlgError("Input arrays must satisfy prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])")
     return reshape(solve(reshape(a, (size, size)), reshape(b, (-1,))), shape)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number: infinite for singular matrices, without a derivative there."""
+    x = as_matrices(x)
+    if p in (None, 2, -2):
+        s = svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    inverse = call(r.inverse, _square(x), check=False)
+    out = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
+    return where(isnan(out) & ~isnan(sum_(absolute(x), axis=(-2, -1))), np.inf, out)
 
 
 # Decompositions -------------------------------------------------------------------------------------------------------
@@ -323,7 +223,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     The vectors that complete a basis, with full_matrices=True, are NumPy's to choose; derivatives hold for the choice
     in which they turn as little as possible.
     """
-    a = _matrix(a)
+    a = as_matrices(a)
     if hermitian:
         a = call(r.hermitian, _square(a))
     out = call(d.svd, a, full=bool(full_matrices and compute_uv))
@@ -339,7 +239,7 @@ def svdvals(x: Any, /) -> Any:
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """For modes "reduced" and "r", and "complete" where it is the same as "reduced"."""
-    a = _matrix(a)
+    a = as_matrices(a)
     m, n = shape_of(a)[-2:]
     if mode not in ("reduced", "r", "complete", "raw"):
         raise ValueError(f"Unrecognized mode '{mode}'")
@@ -361,7 +261,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 @implements(np.linalg.matrix_rank)
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """An integer: no derivative."""
-    a = _inexact(A)
+    a = as_inexact(A)
     if len(shape_of(a)) < 2:
         return (~(a == 0).all()) * 1
     s = svd(a, compute_uv=False, hermitian=hermitian)
@@ -498,3 +398,44 @@ def _matmul(x1: Any, x2: Any, /) -> Any:
 def matrix_transpose(x: Any, /) -> Any:
     """A view."""
     return swapaxes(x, -1, -2)
+
+
+__all__ = [
+    "EigResult",
+    "EighResult",
+    "LinAlgError",
+    "QRResult",
+    "SVDResult",
+    "SlogdetResult",
+    "cholesky",
+    "cond",
+    "cross",
+    "det",
+    "diagonal",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "inv",
+    "lstsq",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "matrix_transpose",
+    "multi_dot",
+    "norm",
+    "outer",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "tensordot",
+    "tensorinv",
+    "tensorsolve",
+    "trace",
+    "vecdot",
+    "vector_norm",
+]
