@@ -1,11 +1,10 @@
 """Elementary functions as branch-free arithmetic on float64, written once for scalars and vectorised by LLVM.
 
 Each function of `FORMULAS` takes an `Emitter` (a value that emits LLVM IR when one computes with it) and returns one.
-The methods are the classical ones (W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; P. T. P.
-Tang, Table-driven implementation of the exponential function, ACM TOMS 15, 1989; and for the logarithm the series of the
-inverse hyperbolic tangent): reduce the argument to a small interval, evaluate a minimax polynomial there (computed with
-Remez' algorithm), scale back. Extreme arguments are clamped to where the result is constant or overflows on its own, so
-that no case needs a branch; NaN passes through every clamp.
+The methods are the classical ones (W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; for the
+logarithm the series of the inverse hyperbolic tangent, as in Sun's fdlibm): reduce the argument to a small interval,
+evaluate a minimax polynomial there (computed with Remez' algorithm), scale back. Extreme arguments are clamped to where
+the result is constant or overflows on its own, so that no case needs a branch; NaN passes through every clamp.
 """
 
 from __future__ import annotations
@@ -86,11 +85,11 @@ class Emitter:
         return self._emit(self.builder.fcmp_ordered(relation, self.value, self._lift(other)))
 
     def where(self, condition: Emitter, otherwise: Emitter | float) -> Emitter:
-        """This value where the condition holds."""
+        """Keep the value where the condition holds."""
         return self._emit(self.builder.select(condition.value, self.value, self._lift(otherwise)))
 
     def constant_where(self, condition: Emitter, constant: float) -> Emitter:
-        """This value, but `constant` where the condition holds."""
+        """Put `constant` where the condition holds."""
         return self._emit(self.builder.select(condition.value, self._lift(constant), self.value))
 
     def below(self, bound: float) -> Emitter:
@@ -167,7 +166,7 @@ _TINY = 2.0**-1022
 
 
 def _round_to_ln2(x: Emitter) -> tuple[Emitter, Emitter, Emitter]:
-    """Split x = n·ln 2 + r, |r| ≤ ln(2)/2: (n + `_ROUND` + 2·`_EXPONENT`, whose low 12 bits are n + 2·`_EXPONENT`; n; r)."""
+    """Split x = n·ln 2 + r with |r| ≤ ln(2)/2; give a number whose low 12 bits are n + 2·`_EXPONENT`, n, and r."""
     shifted = x.fma(_LOG2_E, _ROUND + 2 * _EXPONENT)
     n = shifted - (_ROUND + 2 * _EXPONENT)
     return shifted, n, n.fma(-_LN2_REST, n.fma(-_LN2, x))

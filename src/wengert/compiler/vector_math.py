@@ -8,7 +8,7 @@ Start reading with `MathLibrary.call`. A function is emitted in one of four ways
 * a call of the C library that LLVM may replace by a call of glibc's vector library (libmvec), if this machine has it;
 * a plain call of the C library.
 
-Outside loops (`vectorise=False`) the C library is called: machine code stays small and compiles fast.
+In straight-line code (`vectorise=False`) the C library is called: machine code stays small and compiles fast.
 `docs/accuracy.md` has the measured error of each function.
 """
 
@@ -20,7 +20,7 @@ import ctypes.util
 import functools
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -28,24 +28,25 @@ from llvmlite import ir
 
 from wengert.compiler.formulas import FORMULAS, Emitter
 
-# Names of NumPy and, where they differ, of the C library.
+# Names of NumPy (or SciPy) and of the C library.
 _LIBM_NAMES = {
     "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p",
     "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
     "cbrt": "cbrt", "power": "pow", "hypot": "hypot", "fmod": "fmod", "erf": "erf", "erfc": "erfc",
-    "lgamma": "lgamma", "tgamma": "tgamma",
+    "exp10": "exp10", "gamma": "tgamma", "gammaln": "lgamma",
 }  # fmt: skip
 _BINARY = frozenset(
     {"arctan2", "power", "hypot", "fmod", "copysign", "remainder", "maximum", "minimum", "fmax", "fmin"}
 )
 _INTRINSICS = {
     "sqrt": "llvm.sqrt", "absolute": "llvm.fabs", "floor": "llvm.floor", "ceil": "llvm.ceil", "trunc": "llvm.trunc",
-    "rint": "llvm.rint", "copysign": "llvm.copysign", "maximum": "llvm.maximum", "minimum": "llvm.minimum",
-    "fmax": "llvm.maxnum", "fmin": "llvm.minnum",
+    "rint": "llvm.rint", "copysign": "llvm.copysign",
 }  # fmt: skip
 
-SUPPORTED: frozenset[str] = frozenset(_LIBM_NAMES) | frozenset(_INTRINSICS) | {"remainder", "sign"}
+_COMPOSITE = frozenset({"remainder", "sign", "maximum", "minimum", "fmax", "fmin"})
+
+SUPPORTED: frozenset[str] = frozenset(_LIBM_NAMES) | frozenset(_INTRINSICS) | _COMPOSITE
 
 
 @functools.cache
@@ -74,20 +75,21 @@ def library_symbols() -> dict[str, int]:
         # The name is our own: LLVM would turn a call of "log" into its intrinsic, which then is not vectorised.
         for suffix in ("", "f"):
             add(libm, name + suffix, f"wengert.{name}{suffix}")
-            for lanes in _vector_forms(suffix):
+            add(libm, name + suffix, f"wengert.scalar.{name}{suffix}")
+            for lanes in _vector_forms(suffix == "f"):
                 arguments = "vv" if numpy_name in _BINARY else "v"
                 add(libmvec, f"_ZGV{lanes}{arguments}_{name}{suffix}", f"_ZGV{lanes}{arguments}_{name}{suffix}")
     return found
 
 
 @functools.cache
-def _vector_forms(suffix: str) -> tuple[str, ...]:
+def _vector_forms(single: bool) -> tuple[str, ...]:
     """ISA letter and number of lanes of the vector functions that this processor can run."""
     features = llvm.get_host_cpu_features()
     forms = []
     for feature, letter, size in (("avx512f", "e", 64), ("avx2", "d", 32), ("sse4.1", "b", 16)):
         if features.get(feature):
-            forms.append(f"{letter}N{size // (4 if suffix else 8)}")
+            forms.append(f"{letter}N{size // (4 if single else 8)}")
     return tuple(forms)
 
 
@@ -100,6 +102,19 @@ class _Declared(ir.Function):
         text: list[str] = []
         super().descr_prototype(text)
         buf.append("".join(text).rstrip("\n") + f" {self.extra}\n")
+
+
+class _Used(ir.GlobalVariable):
+    """The list of declarations that LLVM may not remove; grows."""
+
+    def __init__(self, module: ir.Module) -> None:
+        super().__init__(module, ir.ArrayType(ir.IntType(8).as_pointer(), 0), "llvm.compiler.used")
+        self.functions: list[ir.Function] = []
+
+    def descr(self, buf: list[str]) -> None:
+        names = ", ".join(f"ptr {f.get_reference()}" for f in self.functions)
+        count = len(self.functions)
+        buf.append(f'appending global [{count} x ptr] [{names}], section "llvm.metadata"\n')
 
 
 class _Inlined(ir.Function):
@@ -121,8 +136,8 @@ def has_fma() -> bool:
 
 
 @functools.cache
-def _formula_text(name: str, symbol: str) -> tuple[str, tuple[str, ...]]:
-    """LLVM IR of a formula as a function, and the names of the intrinsics that it calls."""
+def _formula_text(name: str, symbol: str) -> tuple[str, list[tuple[str, int]]]:
+    """LLVM IR of a formula as a function, and the intrinsics that it calls with their numbers of arguments."""
     type_ = ir.DoubleType()
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(type_, [type_]), symbol)
@@ -130,7 +145,7 @@ def _formula_text(name: str, symbol: str) -> tuple[str, tuple[str, ...]]:
     function.attributes.add("alwaysinline")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     builder.ret(FORMULAS[name](Emitter(builder, function.args[0])).value)
-    return str(function), tuple(f.name for f in module.functions if f is not function)
+    return str(function), [(f.name, len(f.args)) for f in module.functions if f is not function]
 
 
 class MathLibrary:
@@ -140,15 +155,15 @@ class MathLibrary:
     ----------
     module : llvmlite.ir.Module
         Gets the declarations of what is called.
+    vectorise : bool
+        Whether the calls are in loops that LLVM may vectorise. If not, the C library is called.
     """
 
-    def __init__(self, module: ir.Module) -> None:
+    def __init__(self, module: ir.Module, vectorise: bool = True) -> None:
         self.module = module
-        self._functions: dict[tuple[str, ir.Type], ir.Function] = {}
-        self._kept: list[ir.Function] = []
-        self._used: ir.GlobalVariable | None = None
+        self.vectorise = vectorise
 
-    def call(self, builder: ir.IRBuilder, name: str, args: Sequence[Any], vectorise: bool = True) -> Any:
+    def call(self, builder: ir.IRBuilder, name: str, args: Sequence[Any]) -> Any:
         """Emit `name(*args)`, with the meaning of NumPy's function of that name.
 
         Parameters
@@ -159,70 +174,59 @@ class MathLibrary:
             One of `SUPPORTED`.
         args : sequence of llvmlite.ir.Value
             float64 or float32 (LLVM's double or float), all of one type.
-        vectorise : bool
-            Whether the call is in a loop that LLVM may vectorise. If not, the C library is called.
         """
         if name not in SUPPORTED:
             raise KeyError(f"no elementary function {name!r}")
         type_ = args[0].type
-        if name == "sign":
-            return self._sign(builder, args[0])
-        if name == "remainder":
-            return self._remainder(builder, *args, vectorise)
+        if name in _COMPOSITE:
+            return getattr(self, f"_{name}")(builder, *args)
         if name in _INTRINSICS:
-            function = self.module.declare_intrinsic(
-                _INTRINSICS[name], [type_], ir.FunctionType(type_, [type_] * len(args))
-            )
-            return builder.call(function, args)
-        if vectorise and name in FORMULAS and isinstance(type_, ir.DoubleType) and has_fma():
-            return builder.call(self._inlined(name, type_), args)
-        return builder.call(self._libm(name, type_), args)
+            signature = ir.FunctionType(type_, [type_] * len(args))
+            return builder.call(self.module.declare_intrinsic(_INTRINSICS[name], [type_], signature), args)
+        if self.vectorise and name in FORMULAS and isinstance(type_, ir.DoubleType) and has_fma():
+            return builder.call(self._formula(name, type_), args)
+        return builder.call(self._library_function(name, type_), args)
 
-    def _inlined(self, name: str, type_: ir.Type) -> ir.Function:
+    def _formula(self, name: str, type_: ir.Type) -> ir.Function:
         symbol = f"wengert.formula.{name}"
         if symbol not in self.module.globals:
             text, intrinsics = _formula_text(name, symbol)
-            for intrinsic in intrinsics:
+            for intrinsic, arity in intrinsics:
                 if intrinsic not in self.module.globals:
-                    arity = 3 if ".fma." in intrinsic else 2 if ".copysign." in intrinsic else 1
                     ir.Function(self.module, ir.FunctionType(type_, [type_] * arity), intrinsic)
             _Inlined(self.module, ir.FunctionType(type_, [type_]), symbol, text)
         return self.module.globals[symbol]
 
-    def _libm(self, name: str, type_: ir.Type) -> ir.Function:
-        if (name, type_) not in self._functions:
-            suffix = "f" if isinstance(type_, ir.FloatType) else ""
-            symbol = _LIBM_NAMES[name] + suffix
-            arity = 2 if name in _BINARY else 1
-            function = _Declared(self.module, ir.FunctionType(type_, [type_] * arity), f"wengert.{symbol}")
-            variants = []
-            for form in _vector_forms(suffix):
-                vector_symbol = f"_ZGV{form}{'v' * arity}_{symbol}"
-                if vector_symbol in library_symbols():
-                    lanes = form[2:]
-                    variants.append(f"_ZGV_LLVM_N{lanes}{'v' * arity}_wengert.{symbol}({vector_symbol})")
-                    vector = ir.VectorType(type_, int(lanes))
-                    self._keep(ir.Function(self.module, ir.FunctionType(vector, [vector] * arity), vector_symbol))
+    def _library_function(self, name: str, type_: ir.Type) -> ir.Function:
+        suffix = "f" if isinstance(type_, ir.FloatType) else ""
+        symbol = _LIBM_NAMES[name] + suffix
+        arity = 2 if name in _BINARY else 1
+        own_name = f"wengert.{symbol}" if self.vectorise else f"wengert.scalar.{symbol}"
+        if own_name not in self.module.globals:
+            function = _Declared(self.module, ir.FunctionType(type_, [type_] * arity), own_name)
             function.extra = "memory(none) nounwind willreturn"
-            if variants:
-                function.extra += f' "vector-function-abi-variant"="{",".join(variants)}"'
-            self._functions[name, type_] = function
-        return self._functions[name, type_]
+            if self.vectorise:
+                variants = ",".join(self._vector_functions(symbol, own_name, type_, arity))
+                function.extra += f' "vector-function-abi-variant"="{variants}"' if variants else ""
+        return self.module.globals[own_name]
+
+    def _vector_functions(self, symbol: str, own_name: str, type_: ir.Type, arity: int) -> Iterator[str]:
+        """Declare the vector forms of a function; how the vectoriser is told of each."""
+        for form in _vector_forms(isinstance(type_, ir.FloatType)):
+            vector_symbol = f"_ZGV{form}{'v' * arity}_{symbol}"
+            if vector_symbol in library_symbols():
+                lanes = int(form[2:])
+                vector = ir.VectorType(type_, lanes)
+                self._keep(ir.Function(self.module, ir.FunctionType(vector, [vector] * arity), vector_symbol))
+                yield f"_ZGV_LLVM_N{lanes}{'v' * arity}_{own_name}({vector_symbol})"
 
     def _keep(self, function: ir.Function) -> None:
         """Keep a declaration that nothing calls yet: the vectoriser will."""
-        self._kept.append(function)
-        if self._used is not None:
-            del self.module.globals[self._used.name]
-        pointer = ir.IntType(8).as_pointer()
-        array = ir.ArrayType(pointer, len(self._kept))
-        used: Any = ir.GlobalVariable.__new__(ir.GlobalVariable)
-        self.module.scope._useset.discard("llvm.compiler.used")
-        used.__init__(self.module, array, "llvm.compiler.used")
-        self._used = used
-        used.linkage = "appending"
-        used.section = "llvm.metadata"
-        used.initializer = ir.Constant(array, [f.bitcast(pointer) for f in self._kept])
+        used = self.module.globals.get("llvm.compiler.used")
+        if used is None:
+            used = _Used(self.module)
+        assert isinstance(used, _Used)
+        used.functions.append(function)
 
     def _sign(self, builder: ir.IRBuilder, x: Any) -> Any:
         zero, one = ir.Constant(x.type, 0.0), ir.Constant(x.type, 1.0)
@@ -231,11 +235,53 @@ class MathLibrary:
         nonzero = builder.select(builder.fcmp_ordered("==", x, zero), zero, signed)
         return builder.select(builder.fcmp_unordered("uno", x, x), x, nonzero)
 
-    def _remainder(self, builder: ir.IRBuilder, x: Any, y: Any, vectorise: bool) -> Any:
+    def _remainder(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
         """x − floor(x/y)·y without rounding error: C's fmod, moved to the sign of the divisor."""
         zero = ir.Constant(x.type, 0.0)
-        m = self.call(builder, "fmod", [x, y], vectorise)
+        m = self.call(builder, "fmod", [x, y])
         differ = builder.xor(builder.fcmp_ordered("<", y, zero), builder.fcmp_ordered("<", m, zero))
         moved = builder.select(differ, builder.fadd(m, y), m)
         signed_zero = self.call(builder, "copysign", [zero, y])
         return builder.select(builder.fcmp_ordered("==", m, zero), signed_zero, moved)
+
+    # Of two that compare equal the second, as NumPy's vector code does: it matters for the sign of zero. NaN wins in
+    # maximum and minimum; the number wins in fmax and fmin.
+
+    def _maximum(self, builder: ir.IRBuilder, x: Any, y: Any, relation: str = ">") -> Any:
+        larger = builder.select(builder.fcmp_ordered(relation, x, y), x, y)
+        return builder.select(builder.fcmp_unordered("uno", x, x), x, larger)
+
+    def _minimum(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
+        return self._maximum(builder, x, y, "<")
+
+    def _fmax(self, builder: ir.IRBuilder, x: Any, y: Any, relation: str = ">") -> Any:
+        larger = builder.select(builder.fcmp_ordered(relation, x, y), x, y)
+        return builder.select(builder.fcmp_unordered("uno", y, y), x, larger)
+
+    def _fmin(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
+        return self._fmax(builder, x, y, "<")
+
+
+def loop_metadata(module: ir.Module, interleave: int = 1) -> Any:
+    """Metadata for the branch that closes a vectorisable loop: ``branch.set_metadata("llvm.loop", loop_metadata(m))``.
+
+    The rest of the last vector is masked instead of computed by a second, scalar loop: half the code to compile, and
+    results that do not depend on the position in the array. Needs a loop without run-time checks (pointers `noalias`).
+
+    Parameters
+    ----------
+    module : llvmlite.ir.Module
+        The module of the loop.
+    interleave : int
+        Vectors per turn of the loop; 1 for a loop with much arithmetic, 4 for a bare reduction.
+    """
+    true = ir.Constant(ir.IntType(1), 1)
+    loop = module.add_metadata([f"loop {len(module.metadata)}"])
+    # A loop's metadata is told apart from others by referring to itself.
+    loop.operands = (
+        loop,
+        module.add_metadata(["llvm.loop.vectorize.predicate.enable", true]),
+        module.add_metadata(["llvm.loop.interleave.count", ir.Constant(ir.IntType(32), interleave)]),
+        module.add_metadata(["llvm.loop.unroll.disable"]),
+    )
+    return loop
