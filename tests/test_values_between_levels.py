@@ -86,3 +86,8 @@ def test_pickling_loses_no_derivative_silently():
         pickle.dumps(Dual(1.0, 2.0))
     assert wg.grad(lambda x: copy.deepcopy(x) * copy.copy(x))(3.0) == 6.0
     assert copy.deepcopy(Dual(1.0, 2.0)).tangent == 2.0
+
+
+def test_gradient_of_a_scalar_is_a_scalar():
+    for f in (lambda x: x * 2, lambda x: x.reshape(1)[0], lambda x: np.stack([x, x]).sum()):
+        assert isinstance(wg.grad(f)(1.0), np.float64)

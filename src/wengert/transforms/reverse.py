@@ -307,8 +307,11 @@ def _result(sweep: Sweep, x: Taped) -> Any:
     ct = sweep.cotangents[x.slot]
     if ct is None:
         return zeros_of(x.value)
-    if type(ct) is _ndarray and not sweep.owned[x.slot]:
-        return ct.copy()
+    if type(ct) is _ndarray:
+        if ct.ndim == 0 and type(x.value) is not _ndarray:
+            return ct[()]  # a scalar has a scalar for its gradient
+        if not sweep.owned[x.slot]:
+            return ct.copy()
     return ct
 
 
