@@ -15,18 +15,23 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import loops, unroll
+from wengert.compiler import blas, loops, unroll
+from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.native import NativeModule, compile_module
-from wengert.compiler.plan import Call, Kernel, Plan, make_plan
+from wengert.compiler.plan import Call, Kernel, Map, Plan, Product, Step, make_plan
+from wengert.compiler.simplify import simplify
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
+from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, type_of
 from wengert.rules import contraction
+from wengert.transforms.mapped import evaluate_mapped, map_program
 
 _I8P = ir.IntType(8).as_pointer()
 _SIGNATURE = ir.FunctionType(ir.VoidType(), [_I8P.as_pointer()])
 _ALIGNMENT = 64
+_SHORT_WORK = 20_000  # elements; the interpreter lock is released for more
 
 
 class Executable:
@@ -55,6 +60,7 @@ class Executable:
         self.segments: list[str | Call] = []
         self.constants = {v: np.ascontiguousarray(x) for v, x in program.constants}
         self.functions: dict[str, Callable[..., None]] = {}
+        self.entry: Callable[..., Any] | None = None
 
     @property
     def calls(self) -> list[str]:
@@ -88,8 +94,36 @@ class Executable:
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.functions = {s: prototype(native.address(s)) for s in self.segments if isinstance(s, str)}
 
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run on inputs of exactly the types of the program, C-contiguous, aligned and in native byte order."""
+    def make_entry(self, mismatch: Callable[..., Any] | None = None) -> Callable[..., Any] | None:
+        """Return the fast way to call a program that is one native function; None if NumPy is called in between."""
+        if len(self.segments) != 1 or self.calls:
+            return None
+        return make_entry(
+            self.native.address(str(self.segments[0])),
+            self.in_types,
+            self.out_types,
+            self.workspace,
+            release_gil=self.work > _SHORT_WORK,
+            name=self.program.name,
+            keep_alive=(self.native, self.constants),
+            mismatch=mismatch,
+        )
+
+    @property
+    def work(self) -> int:
+        """Number of elements that are computed, roughly the nanoseconds that it takes."""
+        return sum(int(np.prod(v.type.shape)) for op in self.program.operations for v in op.outputs)
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """Run on plain values of the types of the program."""
+        if self.entry is None:
+            self.entry = self.make_entry() or self._run_segments
+        out = self.entry(*values)
+        return list(out) if len(self.out_types) != 1 else [out]
+
+    def _run_segments(self, *values: Any) -> Any:
+        """Run the native functions and the calls of NumPy in turn."""
+        inputs = [np.require(x, t.dtype, ("C", "A")) for x, t in zip(values, self.in_types, strict=True)]
         outputs = [np.empty(t.shape, t.dtype) for t in self.out_types]
         work = np.empty(self.workspace + _ALIGNMENT, np.uint8)
         start = -work.ctypes.data % _ALIGNMENT
@@ -119,11 +153,13 @@ class Executable:
             result = op.primitive.fun(*operands, **op.params)
             for v, value in zip(op.outputs, result if op.primitive.multiple else (result,), strict=True):
                 np.copyto(view(v), value, casting="unsafe")
-        return outputs
+        results = [o[()] if o.ndim == 0 else o for o in outputs]
+        return results[0] if len(results) == 1 else tuple(results)
 
 
 def generate(program: Program) -> Executable:
     """Compile a simplified program."""
+    program = expand_maps(program)
     if unroll.can_unroll(program):
         return _generate_unrolled(program)
     stored: list[Variable] = []
@@ -133,6 +169,26 @@ def generate(program: Program) -> Executable:
             return _generate_loops(program, plan)
         except loops.CannotPull as problem:
             stored.append(problem.variable)
+
+
+def expand_maps(program: Program) -> Program:
+    """Replace each map whose body cannot be unrolled by operations on the batch."""
+    if all(op.primitive is not map_program or unroll.can_unroll(op.params["program"]) for op in program.operations):
+        return program
+    with Stage() as stage:
+        values: dict[Variable, Any] = {v: stage.input(v.type) for v in program.inputs}
+        values.update(program.constants)
+        for op in program.operations:
+            args = [a.value if isinstance(a, Literal) else values[a] for a in op.inputs]
+            if op.primitive is map_program and not unroll.can_unroll(op.params["program"]):
+                outs = evaluate_mapped(args, **op.params)
+            else:
+                out = op.primitive.bind(*args, **op.params)
+                outs = out if op.primitive.multiple else (out,)
+            values.update(zip(op.outputs, outs, strict=True))
+        results = [a.value if isinstance(a, Literal) else values[a] for a in program.outputs]
+        expanded = stage.program(program.name, results)
+    return simplify(expand_maps(expanded))
 
 
 def _generate_unrolled(program: Program) -> Executable:
@@ -163,19 +219,23 @@ def _generate_loops(program: Program, plan: Plan) -> Executable:
     module = ir.Module("program")
     library = MathLibrary(module)
     executable.allocate([v for step in plan.steps for v in _results(step)])
-    writers: list[loops.KernelWriter] = []
     names = (f"kernel{i}" for i in itertools.count())
-    segments: list[list[loops.KernelWriter] | Call] = []
+    segments: list[list[loops.KernelWriter | unroll.MapWriter | Product] | Call] = []
     for step in plan.steps:
         if isinstance(step, Call):
             segments.append(step)
             continue
-        writer = loops.KernelWriter(plan, step, module, library, next(names))
-        writer.write()
-        writers.append(writer)
+        if isinstance(step, Kernel):
+            part = loops.KernelWriter(plan, step, module, library, next(names))
+            part.write()
+        elif isinstance(step, Map):
+            part = unroll.MapWriter(step.operation, module, library, next(names))
+            part.write()
+        else:
+            part = step
         if not segments or isinstance(segments[-1], Call):
             segments.append([])
-        segments[-1].append(writer)  # type: ignore[union-attr]
+        segments[-1].append(part)  # type: ignore[union-attr]
     copies = _copies(executable)
     if copies and (not segments or isinstance(segments[-1], Call)):
         segments.append([])
@@ -193,7 +253,7 @@ def _generate_loops(program: Program, plan: Plan) -> Executable:
     return executable
 
 
-def _results(step: Kernel | Call) -> list[Variable]:
+def _results(step: Step) -> list[Variable]:
     return step.results if isinstance(step, Kernel) else list(step.operation.outputs)
 
 
@@ -211,7 +271,7 @@ def _write_segment(
     module: ir.Module,
     library: MathLibrary,
     name: str,
-    writers: Sequence[loops.KernelWriter],
+    parts: Sequence[loops.KernelWriter | unroll.MapWriter | Product],
     copies: Sequence[tuple[int, Any]],
 ) -> None:
     """Write a function that runs some kernels one after the other, then copies results that have no kernel."""
@@ -235,8 +295,13 @@ def _write_segment(
             root = executable.plan.aliases[root]
         return b.inttoptr(ir.Constant(ir.IntType(64), executable.constants[root].ctypes.data), _I8P)
 
-    for writer in writers:
-        variables = (*writer.leaves, *writer.kernel.results)
+    for writer in parts:
+        if isinstance(writer, Product):
+            x, y = writer.factors
+            operands = (x, address(x.variable)), (y, address(y.variable))
+            blas.emit_product(module, b, writer.operation, operands, address(writer.operation.outputs[0]))
+            continue
+        variables = (*writer.leaves, *writer.results)
         b.call(
             writer.function,
             [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables],

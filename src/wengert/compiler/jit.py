@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.generate import Executable, generate
-from wengert.compiler.record import leaf_type
+from wengert.compiler.record import native_type, numeric_value
 from wengert.compiler.simplify import simplify
 from wengert.core import containers
 from wengert.core.primitive import Primitive
@@ -50,11 +50,10 @@ class FlatFunction:
         """Call with values of any kind."""
         if any(isinstance(v, Value) for v in values):
             return list(jit_call.bind(*values, function=self))
-        executable = self.compiled(tuple(map(type_of, values)))
+        executable = self.compiled(tuple(map(native_type, values)))
         if executable is None:
             return self.function(*values)
-        inputs = [_prepared(v, t) for v, t in zip(values, executable.in_types, strict=True)]
-        return [o[()] if o.ndim == 0 else o for o in executable.run(inputs)]
+        return executable.run(values)
 
     def derive(self, key: Any, make: Callable[[], Flat]) -> FlatFunction:
         """Return a derived function, made once."""
@@ -169,11 +168,6 @@ class JitCall(Primitive):
 jit_call = JitCall()
 
 
-def _prepared(value: Any, type_: ArrayType) -> np.ndarray:
-    """Return an array that native code can read: contiguous, aligned, native byte order."""
-    return np.require(value, dtype=type_.dtype.newbyteorder("="), requirements=("C", "A"))
-
-
 def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Callable[..., Any]:
     """Return a function that compiles `fun` to native code for the types of its arguments, and runs that.
 
@@ -205,7 +199,9 @@ def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Ca
     array([0., 1.])
     """
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    return _Jitted(fun, static)
+    # A class of its own, so that the compiled entry can become its __call__.
+    cls = type("Jitted", (_Jitted,), {"__doc__": fun.__doc__, "__module__": getattr(fun, "__module__", __name__)})
+    return cls(fun, static)
 
 
 class _Jitted:
@@ -219,6 +215,12 @@ class _Jitted:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the compiled function."""
+        result, flat, types, leaves = self._call(args, kwargs)
+        if types is not None and not kwargs and not self.static and len(leaves) == len(args):
+            self._shortcut(flat, types, args, leaves, result)
+        return result
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         fixed = tuple((n % len(args), args[n]) for n in self.static)
         positions = {n for n, _ in fixed}
         moving = tuple(a for n, a in enumerate(args) if n not in positions)
@@ -228,10 +230,25 @@ class _Jitted:
         if found is None:
             found = self.flat[key] = self._flatten(structure, dict(fixed), len(args))
         flat, out_structure = found
-        for x in leaves:
-            leaf_type(x)
-        outs = flat(*map(to_value, leaves))
-        return containers.unflatten(out_structure[0], [to_user(o) for o in outs])
+        values = [numeric_value(x) for x in leaves]
+        outs = flat(*values)
+        result = containers.unflatten(out_structure[0], [to_user(o) for o in outs])
+        types = None if any(isinstance(v, Value) for v in values) else tuple(map(native_type, values))
+        return result, flat, types, leaves
+
+    def _slow_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call with arguments that the entry was not made for."""
+        return self._call(args, kwargs)[0]
+
+    def _shortcut(self, flat: FlatFunction, types: Any, args: Any, leaves: Any, result: Any) -> None:
+        """Make the entry of a compiled program the `__call__` of this object, if its arguments are plain leaves."""
+        outs, _ = containers.flatten(result)
+        simple_result = result is outs[0] if len(outs) == 1 else type(result) is tuple and len(result) == len(outs)
+        executable = flat.executables.get(types)
+        if executable is None or not simple_result or not all(a is x for a, x in zip(args, leaves, strict=True)):
+            return
+        entry = executable.make_entry(mismatch=self._slow_call)
+        type(self).__call__ = staticmethod(entry if entry is not None else self._slow_call)  # type: ignore[method-assign]
 
     def _flatten(self, structure: Any, fixed: dict[int, Any], count: int) -> tuple[FlatFunction, list[Any]]:
         out_structure: list[Any] = [None]

@@ -71,6 +71,11 @@ class KernelWriter:
         self.memo: dict[Any, Any] = {}
         self.function: Any = None
 
+    @property
+    def results(self) -> list[Variable]:
+        """The variables that the function stores."""
+        return self.kernel.results
+
     # Values ----------------------------------------------------------------------------------------------------------
 
     def value(self, atom: Atom, at: tuple[Affine, ...]) -> Any:

@@ -207,6 +207,7 @@ LOWERINGS: dict[Primitive, tuple[str, Emit]] = {
     e.add: ("out", _arithmetic("fadd", "add")),
     e.subtract: ("out", _arithmetic("fsub", "sub")),
     e.multiply: ("out", MULTIPLY),
+    c.tangent_product: ("out", MULTIPLY),
     e.divide: ("float", lambda em, x, dtype: em.builder.fdiv(x[0], x[1])),
     e.negative: ("out", _negative),
     e.positive: ("out", lambda em, x, dtype: x[0]),

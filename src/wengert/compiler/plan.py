@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler import blas
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
 from wengert.rules import elementwise as e
 from wengert.rules import indexing, joining, reductions, structural
+from wengert.transforms.mapped import map_program
 
 #: Pulled expressions larger than this, counted with repetitions, are cut by storing a part of them.
 MAX_EXPRESSION = 200
@@ -32,7 +34,18 @@ REDUCTIONS = {
     reductions.reduce_max: "maximum",
     reductions.reduce_min: "minimum",
 }
-_CHEAP = {e.add, e.subtract, e.multiply, e.negative, e.square, e.where, e.absolute, c.strong_multiply, c.astype}
+_CHEAP = {
+    c.tangent_product,
+    e.add,
+    e.subtract,
+    e.multiply,
+    e.negative,
+    e.square,
+    e.where,
+    e.absolute,
+    c.strong_multiply,
+    c.astype,
+}
 
 
 @dataclasses.dataclass
@@ -56,7 +69,22 @@ class Call:
     operation: Operation
 
 
-Step = Kernel | Call
+@dataclasses.dataclass
+class Product:
+    """A matrix product, done by BLAS."""
+
+    operation: Operation
+    factors: tuple[blas.Factor, blas.Factor]
+
+
+@dataclasses.dataclass
+class Map:
+    """A loop over examples with an unrolled program as its body."""
+
+    operation: Operation
+
+
+Step = Kernel | Call | Product | Map
 
 
 @dataclasses.dataclass
@@ -120,16 +148,22 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
         for v in op.outputs:
             if is_reduction(op):
                 kinds[v] = "reduction"
+            elif op.primitive is map_program:
+                kinds[v] = "map"
+            elif blas.is_product(op):
+                kinds[v] = "product"
             elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
                 kinds[v] = "alias"
             else:
                 kinds[v] = "pulled" if is_pullable(op) else "call"
-    buffers = {v for v, k in kinds.items() if k in ("buffer", "reduction", "call")}
+    buffers = {v for v, k in kinds.items() if k in ("buffer", "reduction", "call", "product", "map")}
     buffers.update(stored)
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
-        if kinds[op.outputs[0]] in ("call", "alias"):
+        if kinds[op.outputs[0]] in ("call", "alias", "map"):
             buffers.update(a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled")
+        if kinds[op.outputs[0]] == "product":
+            buffers.update(f.variable for f in blas.factors(op, definitions) if kinds[f.variable] == "pulled")
     _cut_large_expressions(program, kinds, buffers)
     while True:
         steps = _group(program, definitions, kinds, buffers)
@@ -182,7 +216,7 @@ def _group(
     level: dict[Variable, int] = dict.fromkeys(program.inputs, 0)
     level.update((v, 0) for v, _ in program.constants)
     kernels: dict[tuple[int, tuple[int, ...]], Kernel] = {}
-    calls: dict[int, list[Call]] = {}
+    calls: dict[int, list[Step]] = {}
     for op in program.operations:
         v = op.outputs[0]
         kind = kinds[v]
@@ -191,12 +225,19 @@ def _group(
             continue
         if kind == "pulled" and v not in buffers:
             continue
-        leaves, _ = _leaves(op.inputs, definitions, buffers, kinds)
+        operands = op.inputs
+        if kind == "product":
+            operands = [f.variable for f in blas.factors(op, definitions)]
+        leaves, _ = _leaves(operands, definitions, buffers, kinds)
         own = 1 + max((level[x] for x in leaves), default=0)
         for out in op.outputs:
             level[out] = own
         if kind == "call":
             calls.setdefault(own, []).append(Call(op))
+        elif kind == "map":
+            calls.setdefault(own, []).append(Map(op))
+        elif kind == "product":
+            calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":
             space = op.inputs[0].type.shape  # type: ignore[union-attr]
             kernels.setdefault((own, space), Kernel(space)).reductions.append(op)

@@ -22,8 +22,8 @@ class Recorded:
         self.out_structure = out_structure
 
 
-def leaf_type(x: Any) -> ArrayType:
-    """Type of a leaf that the user passed; Python numbers count as float64, int64, complex128 or bool."""
+def numeric_value(x: Any) -> Any:
+    """Value of a leaf that the user passed; Python numbers become NumPy scalars."""
     value = to_value(x)
     if value is None:
         fail(
@@ -31,14 +31,20 @@ def leaf_type(x: Any) -> ArrayType:
             f"an argument of a function under jit or program is a {type(x).__name__}; pass numbers and arrays, or "
             "declare the argument static.",
         )
-    return type_of(value)
+    return value
+
+
+def native_type(value: Any) -> ArrayType:
+    """Type of a value, in native byte order."""
+    shape, dtype = type_of(value)
+    return ArrayType(shape, dtype if dtype.isnative else dtype.newbyteorder("="))
 
 
 def record_function(fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], name: str) -> Recorded:
     """Record a call of `fun` with arguments of these types."""
     leaves, structure = containers.flatten((tuple(args), kwargs))
     with Stage() as stage:
-        staged = [stage.input(leaf_type(x)) for x in leaves]
+        staged = [stage.input(native_type(numeric_value(x))) for x in leaves]
         new_args, new_kwargs = containers.unflatten(structure, [to_user(s) for s in staged])
         outputs = Outputs(fun(*new_args, **new_kwargs), name)
         program = stage.program(name, outputs.values)

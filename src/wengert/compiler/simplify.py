@@ -19,6 +19,7 @@ from wengert.core.values import ArrayType, type_of
 from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
 from wengert.rules.structural import transpose
+from wengert.transforms.mapped import map_program
 
 Rule = Callable[["Builder", Primitive, tuple[Atom, ...], dict[str, Any]], Atom | None]
 
@@ -96,6 +97,8 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
 
     for op in program.operations:
         builder.location = op.location
+        if op.primitive is map_program:
+            op = op._replace(params={**op.params, "program": simplify(op.params["program"], without)})
         outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
         env.update(zip(op.outputs, outputs, strict=True))
     results = [read(a) for a in program.outputs]
@@ -190,9 +193,11 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
 
 def _identities(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
     """x·1, x/1, x-0, x+(-0) and -(-x)."""
-    if p is e.multiply and _is(inputs[0], 1):
+    if p in (e.multiply, c.tangent_product) and _is(inputs[0], 1):
         return _same_result_type(b, p, inputs, params, inputs[1])
-    if (p in (e.multiply, e.divide) and _is(inputs[1], 1)) or (p is e.subtract and _is(inputs[1], 0)):
+    if (p in (e.multiply, c.tangent_product, e.divide) and _is(inputs[1], 1)) or (
+        p is e.subtract and _is(inputs[1], 0)
+    ):
         return _same_result_type(b, p, inputs, params, inputs[0])
     if p is e.add and _is(inputs[1], -0.0):
         return _same_result_type(b, p, inputs, params, inputs[0])
@@ -223,7 +228,7 @@ def _strong(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> 
     for i in (0, 1):
         a = inputs[i]
         if isinstance(a, Literal) and np.isfinite(a.value) and a.value != 0:
-            return b.one(e.multiply, *inputs)
+            return b.one(c.tangent_product, *inputs)
     return None
 
 

@@ -20,11 +20,19 @@ from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
 from wengert.rules import contraction, indexing, joining, reductions, structural
 from wengert.rules import elementwise as e
+from wengert.transforms.mapped import count_elements, map_program
 
 #: Programs with more elements than this, over all variables, are not unrolled.
 MAX_ELEMENTS = 6000
 
-Elements = Any  # ndarray of dtype object
+Elements = Any  # ndarray of dtype object: registers, and numbers that are known at compile time
+
+
+class _StructuralZero(float):
+    """The zero that a product with a zero tangent is, whatever the other factor: it needs no arithmetic."""
+
+
+_ZERO = _StructuralZero(0.0)
 
 
 def _box(elements: Sequence[Any], shape: tuple[int, ...]) -> Elements:
@@ -65,6 +73,8 @@ def can_unroll(program: Program) -> bool:
     total = sum(int(np.prod(v.type.shape)) for v in program.inputs)
     for op in program.operations:
         total += sum(int(np.prod(v.type.shape)) for v in op.outputs)
+        if op.primitive is map_program:
+            total += op.params["size"] * count_elements(op.params["program"])
         if op.primitive in (contraction.matmul, contraction.einsum):
             total += max(int(np.prod(a.type.shape)) for a in op.inputs if isinstance(a, Variable)) * 4
         if total > MAX_ELEMENTS or not _known(op, constants):
@@ -80,6 +90,8 @@ def _dtype(atom: Any) -> np.dtype[Any]:
 
 def _known(op: Operation, constants: dict[Variable, Any]) -> bool:
     p = op.primitive
+    if p is map_program:
+        return can_unroll(op.params["program"])
     if p.multiple:
         return False
     dtypes = list(map(_dtype, op.inputs))
@@ -94,6 +106,29 @@ def _known(op: Operation, constants: dict[Variable, Any]) -> bool:
     return is_lowerable(p, dtypes, out)
 
 
+def _fold(primitive: Primitive, out: np.dtype[Any], values: Sequence[Any]) -> Any:
+    """Result of an operation on elements that are known, or on structural zeros; None if it must be computed."""
+    numbers = [not isinstance(v, ir.values.Value) for v in values]
+    if primitive in (c.tangent_product, c.strong_multiply):
+        factors = values[1:] if primitive is c.tangent_product else values
+        if any(not isinstance(v, ir.values.Value) and v == 0 for v in factors):
+            return _ZERO
+    if not any(numbers):
+        return None
+    zeros = [isinstance(v, _StructuralZero) for v in values]
+    if any(zeros):
+        if primitive is e.multiply or (all(zeros) and primitive in (e.add, e.subtract, e.negative)):
+            return _ZERO
+        if primitive is e.add:
+            return values[1] if zeros[0] else values[0]
+        if primitive is e.subtract and zeros[1]:
+            return values[0]
+    if all(numbers) and isinstance(primitive, c.Elementwise):
+        with np.errstate(all="ignore"):
+            return out.type(primitive.fun(*(out.type(v) if isinstance(v, _StructuralZero) else v for v in values)))
+    return None
+
+
 class Unroller:
     """Emits one program as straight-line code at the current position of a builder."""
 
@@ -101,6 +136,9 @@ class Unroller:
         self.em = emitter
 
     def element(self, primitive: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *values: Any) -> Register:
+        folded = _fold(primitive, out, values)
+        if folded is not None:
+            return folded
         operands = [
             (v, d, None) if isinstance(v, ir.values.Value) else (None, d, v)
             for v, d in zip(values, dtypes, strict=True)
@@ -113,8 +151,25 @@ class Unroller:
         for v, x in program.constants:
             env[v] = _box(list(x.ravel()), x.shape)
         for op in program.operations:
-            env[op.outputs[0]] = self.operation(op, env)
+            if op.primitive is map_program:
+                env.update(zip(op.outputs, self.map(op, env), strict=True))
+            else:
+                env[op.outputs[0]] = self.operation(op, env)
         return [self.read(a, env) for a in program.outputs]
+
+    def map(self, op: Operation, env: dict[Variable, Elements]) -> list[Elements]:
+        """Run the program of one example for each example."""
+        args = [self.read(a, env) for a in op.inputs]
+        batched, size = op.params["batched"], op.params["size"]
+
+        def example(i: int) -> list[Elements]:
+            inputs = [
+                _box(list(np.ravel(x[i])), np.shape(x[i])) if b else x for x, b in zip(args, batched, strict=True)
+            ]
+            return self.run(op.params["program"], inputs)
+
+        columns = zip(*map(example, range(size)), strict=True)
+        return [np.stack([np.asarray(e, object) for e in column]) for column in columns]
 
     def read(self, atom: Any, env: dict[Variable, Elements]) -> Elements:
         return _box([atom.value], ()) if isinstance(atom, Literal) else env[atom]
@@ -198,6 +253,58 @@ class Unroller:
             dtype = out.dtype
         full = np.broadcast_to(product, tuple(sizes[s] for s in letters))
         return self.reduce(e.add, full, tuple(range(len(output), len(letters))), out)
+
+
+class MapWriter:
+    """Writes a loop over examples as an LLVM function ``void name(pointers of operands…, pointers of results…)``."""
+
+    def __init__(self, operation: Operation, module: ir.Module, library: Any, name: str) -> None:
+        self.operation, self.module, self.library, self.name = operation, module, library, name
+        self.leaves = list(dict.fromkeys(a for a in operation.inputs if isinstance(a, Variable)))
+        self.results = list(operation.outputs)
+        self.function: Any = None
+
+    def write(self) -> None:
+        """Emit the function."""
+        op, params = self.operation, self.operation.params
+        types = [memory_type(v.type.dtype).as_pointer() for v in (*self.leaves, *self.results)]
+        self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
+        self.function.linkage = "internal"
+        for attribute in ("noinline", "nounwind"):
+            self.function.attributes.add(attribute)
+        for argument in self.function.args:
+            argument.add_attribute("noalias")
+        pointers = dict(zip((*self.leaves, *self.results), self.function.args, strict=True))
+        builder: Any = ir.IRBuilder(self.function.append_basic_block("entry"))
+        em = Emitter(builder, self.library)
+        before = builder.block
+        body = builder.append_basic_block("example")
+        builder.branch(body)
+        builder.position_at_end(body)
+        i64 = ir.IntType(64)
+        example = builder.phi(i64)
+        example.add_incoming(ir.Constant(i64, 0), before)
+
+        def at_example(pointer: Register, shape: tuple[int, ...]) -> Register:
+            size = ir.Constant(i64, int(np.prod(shape)))
+            return builder.gep(pointer, [builder.mul(example, size, flags=("nsw",))], inbounds=True)
+
+        inputs = []
+        for a, b in zip(op.inputs, params["batched"], strict=True):
+            if isinstance(a, Literal):
+                inputs.append(_box([a.value], ()))
+                continue
+            shape = a.type.shape[1:] if b else a.type.shape
+            inputs.append(load_elements(em, at_example(pointers[a], shape) if b else pointers[a], shape, a.type.dtype))
+        outputs = Unroller(em).run(params["program"], inputs)
+        for v, elements in zip(self.results, outputs, strict=True):
+            store_elements(em, at_example(pointers[v], v.type.shape[1:]), elements, v.type.dtype)
+        following = builder.add(example, ir.Constant(i64, 1), flags=("nsw", "nuw"))
+        example.add_incoming(following, builder.block)
+        done = builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed("<", following, ir.Constant(i64, params["size"])), body, done)
+        builder.position_at_end(done)
+        builder.ret_void()
 
 
 def load_elements(em: Emitter, pointer: Register, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Elements:

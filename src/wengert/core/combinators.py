@@ -34,6 +34,7 @@ from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of, z
 
 _float64 = np.float64
 _ndarray = np.ndarray
+_Value: Any = Value  # its operators are attached by wengert.rules, which a type checker does not see
 _SLOTS = {"out": 1, "x": 2, "y": 3, "z": 4}
 
 Partial = Callable[..., Any] | int | None
@@ -64,7 +65,7 @@ class Elementwise(Primitive):
         super().__init__(fun, name=name)
         self.partials = partials
         self.singular = singular
-        self._scale = strong_scale if singular else operator.mul
+        self._scale = strong_scale
         slots = [_slots_of(p) for p in partials]
         self._partials = [p if not callable(p) else _on_slots(p, s) for p, s in zip(partials, slots, strict=True)]
         #: For each set of differentiated arguments (as a tuple of bools): (fix, out, *args) -> what to keep of them.
@@ -88,7 +89,8 @@ class Elementwise(Primitive):
             elif self.singular:
                 term = self._singular_term(partial, saved, t, conj_partial=False)
             else:
-                term = partial(saved) * t  # type: ignore[operator]
+                p = partial(saved)  # type: ignore[operator]
+                term = tangent_product(p, t) if isinstance(t, _Value) else p * t
             total = term if total is None else total + term
         if fix is not None and total is not None:
             total = widen(total, fix[-1])
@@ -113,9 +115,11 @@ class Elementwise(Primitive):
             elif self.singular:
                 c = self._singular_term(partial, saved, ct, conj_partial=fix is not None)
             elif fix is None:
-                c = partial(saved) * ct  # type: ignore[operator]
+                p = partial(saved)  # type: ignore[operator]
+                c = tangent_product(p, ct) if isinstance(ct, _Value) else p * ct
             else:
-                c = conjugate(partial(saved)) * ct  # type: ignore[operator]
+                p = conjugate(partial(saved))  # type: ignore[operator]
+                c = tangent_product(p, ct) if isinstance(ct, _Value) else p * ct
             if fix is not None:
                 narrowed = narrow(c, fix[k])
                 # Parts of a buffer that others see (its real part, a reshaped view) are not fresh.
@@ -625,6 +629,10 @@ conj = Linear(
     name="conj",
     batch=lambda size, args, batched: conj(args[0]),
 )
+
+# A tangent or cotangent times a partial derivative. The same as a product, but it lets the compiler see that a zero
+# of the tangent is one by structure (a seed of a Jacobian, say) and need not be computed with.
+tangent_product = Elementwise(operator.mul, lambda y: y, lambda x: x, name="tangent_product")
 
 strong_multiply = Elementwise(_strong_both, lambda y: y, lambda x: x, name="strong_multiply")
 strong_multiply._scale = lambda p, t: strong_multiply(p, t)  # zero wins on both sides here, at every order

@@ -8,14 +8,16 @@ from typing import Any
 
 import optree
 
-from wengert.array import Array
 from wengert.core import containers
 from wengert.core.combinators import broadcast_to
-from wengert.core.values import shape_of
+from wengert.core.program import Program
+from wengert.core.staging import Stage, Staged
+from wengert.core.values import ArrayType, Value, shape_of, type_of
 from wengert.derivatives.calls import to_user, to_value
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
 from wengert.rules.structural import move_axis
 from wengert.transforms.batch import Batch, Batched
+from wengert.transforms.mapped import is_small, map_program
 
 
 def vmap(
@@ -68,11 +70,13 @@ def vmap(
         axes = _spread(tuple(axes_of_args), args, "in_axes") + _spread(0, kwargs, "in_axes")
         values = [_leaf_value(x, a) for x, a in zip(leaves, axes, strict=True)]
         size = _common_size(values, axes, axis_size)
+        moved = [v if a is None else _moved(v, a, 0) for v, a in zip(values, axes, strict=True)]
+        if any(isinstance(v, Value) for v in moved):
+            mapped = _recorded_as_one(fun, structure, leaves, moved, axes, out_axes, size)
+            if mapped is not None:
+                return mapped
         with Batch(size) as level:
-            inner = [
-                x if a is None else to_user(level.make(_moved(v, a, 0)))
-                for x, v, a in zip(leaves, values, axes, strict=True)
-            ]
+            inner = [x if a is None else to_user(level.make(v)) for x, v, a in zip(leaves, moved, axes, strict=True)]
             new_args, new_kwargs = containers.unflatten(structure, inner)
             result = fun(*new_args, **new_kwargs)
             outs, out_structure = containers.flatten(result)
@@ -81,6 +85,60 @@ def vmap(
         return containers.unflatten(out_structure, [to_user(v) for v in collected])
 
     return batched_fun
+
+
+def _recorded_as_one(
+    fun: Callable[..., Any],
+    structure: Any,
+    leaves: list[Any],
+    values: list[Any],
+    axes: list[int | None],
+    out_axes: Any,
+    size: int,
+) -> Any:
+    """While a program is being recorded, record a small function as one operation; None if that is not the case."""
+    deepest = max((v for v in values if isinstance(v, Value)), key=lambda v: v.level.depth)
+    if not isinstance(deepest, Staged) or size == 0:
+        return None
+    operands: list[Any] = []
+    batched: list[bool] = []
+    with Stage() as stage:
+        inner = []
+        for leaf, value, axis in zip(leaves, values, axes, strict=True):
+            if axis is None and not isinstance(value, Value):
+                inner.append(leaf)
+                continue
+            shape, dtype = type_of(value)
+            operands.append(value)
+            batched.append(axis is not None)
+            inner.append(to_user(stage.input(ArrayType(shape if axis is None else shape[1:], dtype))))
+        new_args, new_kwargs = containers.unflatten(structure, inner)
+        result = fun(*new_args, **new_kwargs)
+        outs, out_structure = containers.flatten(result)
+        targets = _spread(out_axes, result, "out_axes")
+        program = stage.program(getattr(fun, "__name__", "vmap"), [_numeric(x) for x in outs])
+    outer = [(v, x) for v, x in program.constants if isinstance(x, Value)]
+    plain = [(v, x) for v, x in program.constants if not isinstance(x, Value)]
+    program = Program(
+        program.name, (*program.inputs, *(v for v, _ in outer)), plain, program.operations, program.outputs
+    )
+    if None in targets or not is_small(program):
+        return None
+    operands.extend(x for _, x in outer)
+    batched.extend([False] * len(outer))
+    results = map_program.bind(*operands, program=program, batched=tuple(batched), size=size)
+    moved = [_moved(v, 0, axis or 0) for v, axis in zip(results, targets, strict=True)]
+    return containers.unflatten(out_structure, [to_user(v) for v in moved])
+
+
+def _numeric(x: Any) -> Any:
+    value = to_value(x)
+    if value is None:
+        fail(
+            InputTypeError,
+            f"the function given to vmap returned a {type(x).__name__}; return numbers or arrays.",
+        )
+    return value
 
 
 def _spread(prefix: Any, tree: Any, what: str) -> list[int | None]:
@@ -127,12 +185,7 @@ def _moved(value: Any, source: int, destination: int) -> Any:
 
 
 def _collect(x: Any, axis: int | None, level: Batch) -> Any:
-    value = x.immutable_value if isinstance(x, Array) else to_value(x)
-    if value is None:
-        fail(
-            InputTypeError,
-            f"the function given to vmap returned a {type(x).__name__}; return numbers or arrays.",
-        )
+    value = _numeric(x)
     if type(value) is Batched and value.level is level:
         if axis is None:
             fail(
