@@ -486,7 +486,7 @@ SORTING: list[Call] = [
     _c("argsort", np.array([1.0, 0.0, 1.0, 0.0]), stable=True),
     _c("partition", V, 1, BODY=lambda ns, v, k: ns.partition(v, k)[k]),
     _c("argpartition", V, 1, BODY=lambda ns, v, k: v[ns.argpartition(v, k)[k]]),
-    _c("lexsort", [V, W], VMAP=False),
+    _c("lexsort", (V, W), VMAP=False),
     _c("searchsorted", np.sort(V), CUBE),
     _c("searchsorted", np.sort(V), SCALAR, side="right"),
     _c("searchsorted", V, W, sorter=np.argsort(V)),

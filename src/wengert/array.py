@@ -28,7 +28,7 @@ from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
 from wengert.rules import operators
-from wengert.rules.elementwise import where
+from wengert.rules.elementwise import from_parts, where
 from wengert.rules.indexing import ARRAY, index, index_update
 from wengert.rules.joining import stack
 from wengert.rules.structural import transpose
@@ -46,11 +46,12 @@ NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 class _Writes:
     """What a handle that has been written to remembers."""
 
-    __slots__ = ("owned", "version")
+    __slots__ = ("owned", "strides", "version")
 
     def __init__(self, version: int, owned: bool) -> None:
         self.version = version
         self.owned = owned
+        self.strides: tuple[int, ...] | None = None  # of the array before the first write: NumPy's never change
 
 
 class Array:
@@ -277,12 +278,14 @@ class Array:
         self._rebind(index_update(self._value, value, *arrays, spec=spec, donate=owned), owned=True)
 
     def _rebind(self, value: Any, *, owned: bool) -> None:
+        writes = self._writes
+        if writes is None:
+            writes = self._writes = _Writes(0, owned)
+        if writes.strides is None:
+            writes.strides = representative(self._value).strides
         self._value = value
-        if self._writes is None:
-            self._writes = _Writes(1, owned)
-        else:
-            self._writes.version += 1
-            self._writes.owned = owned
+        writes.version += 1
+        writes.owned = owned
 
     def _replace(self, value: Any) -> None:
         """Overwrite all elements with a value of the same shape and dtype."""
@@ -303,7 +306,10 @@ class Array:
 
     def _take_view(self, step: _Step) -> Array:
         """Return the view of this array that `step` leads to; scalars have none."""
-        return _make_view(self, (step,)) if self.is_mutable else wrap(step.forward(self.immutable_value))
+        if self.is_mutable:
+            return _make_view(self, (step,))
+        part = step.forward(self.immutable_value)
+        return wrap_array(part) if isinstance(step, (_Index, _Reshape)) and isinstance(part, Value) else wrap(part)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -422,7 +428,7 @@ def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
     """Serve NumPy's __array_function__ protocol."""
     ours = NUMPY_FUNCTIONS.get(func)
     if ours is None:
-        if not _any_traced((args, kwargs)):
+        if not any_traced((args, kwargs)):
             return func(*_plain_copies(args), **_plain_copies(kwargs))
         name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
         fail(
@@ -433,13 +439,13 @@ def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
     return ours(*args, **kwargs)
 
 
-def _any_traced(x: Any) -> bool:
+def any_traced(x: Any) -> bool:
     """Whether there is a traced value inside; Arrays made by wengert.numpy.zeros and the like may hold none."""
     if isinstance(x, Array):
         return isinstance(x._peek(), Value)
     if isinstance(x, (list, tuple)):
-        return any(map(_any_traced, x))
-    return any(map(_any_traced, x.values())) if isinstance(x, dict) else isinstance(x, Value)
+        return any(map(any_traced, x))
+    return any(map(any_traced, x.values())) if isinstance(x, dict) else isinstance(x, Value)
 
 
 def _plain_copies(x: Any) -> Any:
@@ -457,7 +463,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict
     """Serve NumPy's __array_ufunc__ protocol."""
     ours = NUMPY_FUNCTIONS.get(ufunc)
     if ours is None:
-        if not _any_traced((inputs, kwargs)):
+        if not any_traced((inputs, kwargs)):
             return getattr(ufunc, method)(*_plain_copies(inputs), **_plain_copies(kwargs))
         fail(
             UnsupportedOperationError,
@@ -515,6 +521,17 @@ def wrap(value: Any) -> Any:
         array._writes = None
         return array
     return value
+
+
+def wrap_array(value: Any, order: str = "K") -> Array:
+    """Make a handle for what is an array in NumPy, and no scalar; order "C" or "F" says how NumPy lays it out."""
+    array = wrap(value)
+    array._writes = writes = _Writes(0, False)
+    if order in ("C", "F"):
+        itemsize, shape = dtype_of(value).itemsize, shape_of(value)
+        steps = np.cumprod((itemsize, *(shape[::-1] if order == "C" else shape)))[:-1]
+        writes.strides = tuple(int(s) for s in (steps[::-1] if order == "C" else steps))
+    return array
 
 
 def wrap_owned(value: np.ndarray) -> Array:
@@ -607,7 +624,7 @@ class _Part(NamedTuple):
         return combinators.real(x) if self.name == "real" else combinators.imag(x)
 
     def write(self, x: Any, part: Any, donate: bool) -> Any:
-        z = part + combinators.imag(x) * 1j if self.name == "real" else combinators.real(x) + part * 1j
+        z = from_parts(part, combinators.imag(x)) if self.name == "real" else from_parts(combinators.real(x), part)
         return z if shape_of(z) else combinators.reshape(z, shape=())  # an array again, not a scalar
 
 
@@ -700,23 +717,39 @@ def _make_view(base: Array, steps: tuple[_Step, ...]) -> Array:
     return view
 
 
-def _layout(x: Array) -> Any:
+def layout_of(x: Array) -> Any:
     """Return a plain array with the memory layout that x has in NumPy: the base's, seen through the steps of a view."""
     base, steps = (x._base, x._steps) if isinstance(x, _View) else (x, ())
-    plain = representative(base._peek())
-    if isinstance(plain, np.ndarray) and _has_batch(base._peek()):
+    value, writes = base._peek(), base._writes
+    plain = representative(value)
+    if not isinstance(plain, np.ndarray):
+        return plain
+    if writes is not None and writes.strides is not None:
+        plain = _laid_out(plain.shape, plain.dtype, writes.strides)
+    if _has_batch(value):
         plain = np.empty_like(plain)  # in a batch the example itself may lie scattered
     for step in steps:
         plain = step.forward(plain)
     return plain
 
 
+def _laid_out(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> np.ndarray:
+    """Return an uninitialised array with the given strides."""
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    ends = [stride * (n - 1) for stride, n in zip(strides, shape, strict=True)]
+    first = -sum(e for e in ends if e < 0)
+    size = first + sum(e for e in ends if e > 0) + dtype.itemsize
+    return np.ndarray(shape, dtype, np.empty(size, np.uint8), first, strides)
+
+
 def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
     """Reshape an Array: a view exactly where NumPy returns one, else a copy."""
-    plain = _layout(x)
+    plain = layout_of(x)
     if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
         return x._take_view(_Reshape(shape))
-    return wrap(combinators.reshape(x.immutable_value, shape=shape))
+    value = combinators.reshape(x.immutable_value, shape=shape)
+    return wrap_array(value) if isinstance(value, Value) else wrap(value)
 
 
 def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:
@@ -833,7 +866,7 @@ def _binary(primitive: Primitive, *, reflected: bool = False) -> Callable[[Array
             if other._writes is not None:
                 other._writes.owned = False
         elif kind in _PLAIN:
-            y = other
+            y = other if kind is not complex else operators.fitted(other, self.dtype)
         else:
             y = _operand(other)
             if y is NotImplemented:

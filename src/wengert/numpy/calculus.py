@@ -80,9 +80,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     spacings = [as_array(v) for v in (varargs or (1.0,))]
     if len(spacings) == 1:
         spacings = spacings * len(axes)
-    results = [
-        cast(_gradient_along(f, h, ax, edge_order), dtype_of(f)) for h, ax in zip(spacings, axes, strict=True)
-    ]
+    results = [cast(_gradient_along(f, h, ax, edge_order), dtype_of(f)) for h, ax in zip(spacings, axes, strict=True)]
     return results[0] if len(results) == 1 else tuple(results)
 
 

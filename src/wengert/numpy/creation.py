@@ -17,7 +17,7 @@ from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, unwrap, wrap, w
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
-from wengert.numpy.dispatch import as_array, describe, has_traced, implements
+from wengert.numpy.dispatch import as_array, describe, has_traced
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import astype, broadcast_to, expand_dims, moveaxis, reshape
 from wengert.numpy.ufuncs import power
@@ -102,42 +102,20 @@ frombuffer = _constructor(np.frombuffer)
 # Like another array --------------------------------------------------------------------------------------------------
 
 
-def _like(numpy_function: F) -> F:
-    """Declare zeros_like and its kin: shape and dtype of a traced array are plain."""
-
-    def of_traced(
-        a: Any,
-        dtype: Any = None,
-        order: str = "K",
-        subok: bool = True,
-        shape: Any = None,
-        *,
-        device: Any = None,
-    ) -> Any:
-        """An Array gives an Array that can be written to."""
-        a = as_array(a)
-        plain = np.broadcast_to(np.zeros((), dtype_of(a)), shape_of(a))
-        return numpy_function(plain, dtype=dtype, shape=shape)
+def _like(numpy_function: F, traced: Callable[..., Any]) -> F:
+    """Declare zeros_like and its kin, which make an Array of an Array and inside a transform."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        if "prototype" in kwargs:  # what empty_like calls the first argument
-            args = (kwargs.pop("prototype"), *args)
         if has_traced(args, kwargs):
-            return _owned(of_traced(*args, **kwargs))
+            return traced(*args, **kwargs)
         result = numpy_function(*args, **kwargs)
         return _owned(result) if is_transforming() else result
 
     NUMPY_FUNCTIONS[numpy_function] = function
-    return describe(function, numpy_function, of_traced)  # type: ignore[return-value]
+    return describe(function, numpy_function, traced)  # type: ignore[return-value]
 
 
-zeros_like = _like(np.zeros_like)
-ones_like = _like(np.ones_like)
-empty_like = _like(np.empty_like)
-
-
-@implements(np.full_like)
-def full_like(
+def _full_like(
     a: Any,
     fill_value: Any,
     dtype: Any = None,
@@ -148,14 +126,39 @@ def full_like(
     device: Any = None,
 ) -> Any:
     """An Array gives an Array that can be written to; the value may be traced."""
-    out = wrap_owned(
-        np.empty(
-            shape_of(as_array(a)) if shape is None else _plain(shape),
-            dtype_of(as_array(a)) if dtype is None else dtype,
-        )
-    )
+    out = _empty_like(a, dtype, shape=shape)
     out[...] = fill_value
     return out
+
+
+def _empty_like(
+    prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Any:
+    """An Array gives an Array that can be written to."""
+    a = as_array(prototype)
+    return wrap_owned(
+        np.zeros(shape_of(a) if shape is None else _plain(shape), dtype_of(a) if dtype is None else dtype)
+    )
+
+
+def _zeros_like(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Any:
+    """An Array gives an Array that can be written to."""
+    return _full_like(a, 0, dtype, shape=shape)
+
+
+def _ones_like(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Any:
+    """An Array gives an Array that can be written to."""
+    return _full_like(a, 1, dtype, shape=shape)
+
+
+empty_like = _like(np.empty_like, _empty_like)
+zeros_like = _like(np.zeros_like, _zeros_like)
+ones_like = _like(np.ones_like, _ones_like)
+full_like = _like(np.full_like, _full_like)
 
 
 # From data -----------------------------------------------------------------------------------------------------------

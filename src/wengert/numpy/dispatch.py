@@ -140,7 +140,7 @@ def target(a: Any, name: str, *values: Any) -> Any:
         return a
     if not isinstance(a, np.ndarray):
         raise TypeError(f"argument 1 of {name} must be an array, not {type(a).__name__}")
-    if contains_traced(values):
+    if arrays.any_traced(values):
         refuse_plain_target(f"the array that {name} writes to")
     return a
 

@@ -153,9 +153,9 @@ class Ufunc:
 
     def _cast_arguments(self, args: tuple[Any, ...], dtype: Any, casting: str) -> tuple[Any, ...]:
         """Cast to the dtype that is to be computed with; NumPy's own error says when that is not allowed."""
-        samples = [np.empty((0,) * len(shape_of(unwrap(a))), dtype_of(as_array(a))) for a in args]
         if self.signature is None:
-            self.ufunc(*[s.reshape(0) for s in samples], dtype=dtype, casting=casting)  # type: ignore[call-overload]
+            samples = [a if type(a) in (int, float, complex) else np.empty(0, dtype_of(as_array(a))) for a in args]
+            self.ufunc(*samples, dtype=dtype, casting=casting)  # type: ignore[call-overload]
         if np.dtype(dtype).kind == "b":
             return args
         return tuple(cast(a, dtype) for a in args)
@@ -256,7 +256,7 @@ class Ufunc:
             return self.ufunc.at(a, indices) if b is None else self.ufunc.at(a, indices, b)
         if (b is None) != (self.nin == 1):
             raise ValueError("second operand needed for ufunc" if b is None else "unary ufunc takes no second operand")
-        a = target(a, f"{self.__name__}.at", b)
+        a = target(a, f"{self.__name__}.at", b, indices)
         if isinstance(a, np.ndarray):
             indices = concrete(indices, f"{self.__name__}.at")
             return self.ufunc.at(a, indices) if b is None else self.ufunc.at(a, indices, b)
