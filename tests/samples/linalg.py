@@ -104,6 +104,11 @@ SAMPLES = [
             _single(_regular(2, 2)),
         ]
     ),
+    *(
+        Sample(r.cofactors, (a,))
+        for a in [_regular(3, 3), _regular(3, 3, entries=_c), _regular(2, 3, 3), _regular(1, 1), np.zeros((0, 0))]
+    ),
+    *(Sample(r.cofactors, (_singular(3, k),), smooth=False, note=f"rank {k}, no derivative") for k in (0, 1, 2)),
     Sample(r.nullity, (np.diag([1.0, 0.0, 2.0, 0.0]),)),
     Sample(r.nullity, (np.stack([np.eye(2), np.zeros((2, 2))]),)),
     Sample(r.left_factor, (_tall(3, 3),)),

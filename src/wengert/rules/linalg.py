@@ -227,16 +227,38 @@ pseudo_inverse = Stacked(
 # Determinants --------------------------------------------------------------------------------------------------------
 
 
-def _nonsingular_det_jvp(tangents: Sequence[Any], out: Any, a: Any) -> Any:
-    return matrix_sum(as_matrix(out) * swap_last(inverse(a, check=False)) * tangents[0])
+def _cofactors(a: Any) -> Any:
+    out = np.linalg.det(a)[..., None, None] * np.swapaxes(_inverse(a, check=False), -1, -2)
+    for i in map(tuple, np.argwhere(~np.isfinite(out).all(axis=(-2, -1)))):
+        if np.isfinite(a[i]).all():
+            u, s, vh = np.linalg.svd(a[i])
+            others = np.array([np.prod(np.delete(s, k)) for k in range(s.size)], s.dtype)
+            out[i] = np.linalg.det(u) * np.linalg.det(vh) * ((u * others) @ vh).conj()
+    return out
 
 
-def _nonsingular_det_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
-    return (conjugate(as_matrix(out) * swap_last(inverse(a, check=False))) * as_matrix(ct),)
+def _cofactors_jvp(tangents: Sequence[Any], out: Any, a: Any) -> Any:
+    scaled = matmul(tangents[0], inverse(a, check=False))
+    trace = as_matrix(reduce_sum(diagonal(scaled), axis=(len(shape_of(a)) - 2,)))
+    return trace * out - matmul(swap_last(scaled), out)
 
 
+def _cofactors_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
+    x = adjoint(inverse(a, check=False))
+    along = as_matrix(matrix_sum(conjugate(out) * ct))
+    return (along * x - matmul(conjugate(out), matmul(swap_last(ct), x)),)
+
+
+#: Partial derivatives of the determinant, also of singular matrices; their own derivative is NaN there.
+cofactors = Stacked(_cofactors, jvp=_cofactors_jvp, vjp=_cofactors_vjp, name="cofactors")
 #: Determinant of matrices that are not singular.
-nonsingular_det = Stacked(np.linalg.det, jvp=_nonsingular_det_jvp, vjp=_nonsingular_det_vjp, name="det")
+nonsingular_det = Stacked(
+    np.linalg.det,
+    jvp=lambda tangents, out, a: matrix_sum(cofactors(a) * tangents[0]),
+    vjp=lambda ct, out, a: (conjugate(cofactors(a)) * as_matrix(ct),),
+    keep="args",
+    name="det",
+)
 
 
 _FEW = 8
@@ -284,6 +306,9 @@ def det(a: Any) -> Any:
     into a block matrix [[p, q], [r, s]] in which p has full rank and s is as large as the null space. Then
     det a = ± det p · det(s - r p⁻¹ q). The second factor, mostly of a 1 × 1 matrix, is computed as a polynomial: its
     argument is zero up to rounding, and the inverse in the usual derivative would blow that up.
+
+    In a program that is being recorded, nothing is known about a: first derivatives are right there as well, higher
+    ones are NaN at singular matrices.
     """
     n = shape_of(a)[-1]
     zeros = int(representative(nullity(a)))
