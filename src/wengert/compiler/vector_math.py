@@ -44,7 +44,7 @@ _INTRINSICS = {
     "rint": "llvm.rint", "copysign": "llvm.copysign",
 }  # fmt: skip
 
-_COMPOSITE = frozenset({"remainder", "sign", "maximum", "minimum", "fmax", "fmin"})
+_COMPOSITE = frozenset({"gammaln", "remainder", "sign", "maximum", "minimum", "fmax", "fmin"})
 
 SUPPORTED: frozenset[str] = frozenset(_LIBM_NAMES) | frozenset(_INTRINSICS) | _COMPOSITE
 
@@ -234,6 +234,12 @@ class MathLibrary:
         # Zero gives +0 and NaN gives itself, as in NumPy.
         nonzero = builder.select(builder.fcmp_ordered("==", x, zero), zero, signed)
         return builder.select(builder.fcmp_unordered("uno", x, x), x, nonzero)
+
+    def _gammaln(self, builder: ir.IRBuilder, x: Any) -> Any:
+        """C's lgamma, but −∞ at −∞, as in SciPy."""
+        result = builder.call(self._library_function("gammaln", x.type), [x])
+        lowest = ir.Constant(x.type, float("-inf"))
+        return builder.select(builder.fcmp_ordered("==", x, lowest), lowest, result)
 
     def _remainder(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
         """x − floor(x/y)·y without rounding error: C's fmod, moved to the sign of the divisor."""
