@@ -1,7 +1,12 @@
 """Exact derivatives of NumPy programs, of any order, in forward and reverse mode."""
 
-from wengert import errors, numpy, optim, scipy
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from wengert import errors, numpy, scipy
 from wengert.array import Array
+from wengert.compiler.jit import jit
+from wengert.compiler.record import program
 from wengert.core.containers import register_container
 from wengert.derivatives.check import check_grads
 from wengert.derivatives.custom import custom_jvp, custom_rule, custom_vjp, stop_gradient
@@ -13,6 +18,9 @@ from wengert.derivatives.variables import Variable, variable
 from wengert.derivatives.vectorize import vmap
 from wengert.display import detect_nonfinite, trace
 from wengert.transforms.forward import Dual
+
+if TYPE_CHECKING:
+    from wengert import optim
 
 __version__ = "0.1.0"
 
@@ -34,10 +42,12 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "linearize",
     "numpy",
     "optim",
+    "program",
     "register_container",
     "scipy",
     "stop_gradient",
@@ -47,3 +57,10 @@ __all__ = [
     "vjp",
     "vmap",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `wengert.optim` when it is first used: SciPy's optimisers take longer to import than all of Wengert."""
+    if name == "optim":
+        return importlib.import_module("wengert.optim")
+    raise AttributeError(f"module 'wengert' has no attribute {name!r}")

@@ -292,6 +292,10 @@ class Array:
         self._require_mutable()
         self._rebind(value, owned=False)
 
+    def _replace_value(self, value: Any) -> None:
+        """Let the handle stand for another value, even if it is a scalar."""
+        self._rebind(value, owned=False)
+
     def _require_mutable(self) -> None:
         if not self.is_mutable:
             raise TypeError(f"'{self.dtype}' scalar does not support item assignment")
@@ -309,7 +313,7 @@ class Array:
         if self.is_mutable:
             return _make_view(self, (step,))
         part = step.forward(self.immutable_value)
-        return wrap_array(part) if isinstance(step, (_Index, _Reshape)) and isinstance(part, Value) else wrap(part)
+        return wrap_array(part) if isinstance(step, _Index) and isinstance(part, Value) else wrap(part)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -624,8 +628,7 @@ class _Part(NamedTuple):
         return combinators.real(x) if self.name == "real" else combinators.imag(x)
 
     def write(self, x: Any, part: Any, donate: bool) -> Any:
-        z = from_parts(part, combinators.imag(x)) if self.name == "real" else from_parts(combinators.real(x), part)
-        return z if shape_of(z) else combinators.reshape(z, shape=())  # an array again, not a scalar
+        return from_parts(part, combinators.imag(x)) if self.name == "real" else from_parts(combinators.real(x), part)
 
 
 _Step = _Index | _Transpose | _Reshape | _Broadcast | _Part
@@ -749,7 +752,7 @@ def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
     if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
         return x._take_view(_Reshape(shape))
     value = combinators.reshape(x.immutable_value, shape=shape)
-    return wrap_array(value) if isinstance(value, Value) else wrap(value)
+    return wrap_array(value) if isinstance(value, Value) and (shape or x.is_mutable) else wrap(value)
 
 
 def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:

@@ -167,7 +167,8 @@ def backward(self: Array, gradient: Any = None, retain: bool = False) -> None:
     gradient : array_like, optional
         The cotangent of the result; 1 for a real scalar.
     retain : bool
-        Keep the recorded computation, so that `backward` can be called again.
+        Keep the recorded computation, so that `backward` can be called again. Otherwise this result becomes a plain
+        number (or array), and other results of the same computation can no longer be used.
 
     Raises
     ------
@@ -178,8 +179,9 @@ def backward(self: Array, gradient: Any = None, retain: bool = False) -> None:
     if not (isinstance(value, Taped) and isinstance(value.level, Recorder)):
         fail(
             OutputError,
-            "backward() was called on a result that does not depend on any variable. Make variables with "
-            "wengert.variable(x); inside grad and the other transforms there is nothing to call.",
+            "backward() was called on a result that does not depend on any variable, or whose computation was dropped by "
+            "an earlier backward(). Make variables with wengert.variable(x); to call backward() twice, pass retain=True "
+            "first; inside grad and the other transforms there is nothing to call.",
         )
     recorder: Recorder = value.level
     if not recorder.active:
@@ -198,6 +200,7 @@ def backward(self: Array, gradient: Any = None, retain: bool = False) -> None:
     if not retain:
         recorder.entries.clear()
         recorder.leaves.clear()
+        self._replace_value(value.value)  # so that a loss can be printed and compared afterwards
 
 
 def _seed(value: Any, gradient: Any) -> Any:
