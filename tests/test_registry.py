@@ -24,7 +24,7 @@ from .samples import ALL
 from .samples.sample import Sample
 
 # Functions as primitives: what they do depends on the user's function, and tests of their own check it.
-_OF_USERS = {"checkpoint", "custom_call", "stop_gradient"}
+_OF_USERS = {"checkpoint", "custom_call", "jit", "map_program", "stop_gradient"}
 
 _LIST = """
 import importlib, pkgutil, wengert
@@ -160,7 +160,7 @@ SMOOTH = [s for s in DIFFERENTIABLE if s.smooth]
 KINKED = [s for s in DIFFERENTIABLE if not s.smooth]
 
 
-# Values -----------------------------------------------------------------------------------------------------------
+# Values --------------------------------------------------------------------------------------------------------------
 
 
 def check_outputs(actual: Any, expected: Any) -> None:
@@ -199,7 +199,7 @@ def test_piecewise_constant_functions_have_zero_derivative(sample: Sample):
         assert not np.any(c)
 
 
-# First order --------------------------------------------------------------------------------------------------------
+# First order ---------------------------------------------------------------------------------------------------------
 
 
 def check_types(values: Any, like: Any) -> None:
@@ -281,7 +281,7 @@ def test_derivative_by_convention(sample: Sample):
         np.testing.assert_allclose(gradient, e, rtol=1e-14)
 
 
-# Second order ---------------------------------------------------------------------------------------------------------
+# Second order --------------------------------------------------------------------------------------------------------
 
 
 @of([s for s in SMOOTH if s.order >= 2])
@@ -405,7 +405,7 @@ def test_derivatives_of_vmap(sample: Sample):
     assert_all_close(pullback(w), [np.stack(column) for column in zip(*expected, strict=True)], tolerance)
 
 
-# NaN ----------------------------------------------------------------------------------------------------------------------
+# NaN -----------------------------------------------------------------------------------------------------------------
 
 
 @of([s for s in SMOOTH if s.nan and any(np.size(x) for x in primals_of(s))])

@@ -369,10 +369,12 @@ class Array:
     def __index__(self) -> int:
         return operator.index(_branching_value(self, "an index"))
 
-    def item(self, *args: int) -> Any:
-        """Return an element as a scalar; the scalar stays traced."""
+    def item(self, *args: Any) -> Any:
+        """Return an element (by its number in C order, or its index) as a scalar; the scalar stays traced."""
+        if len(args) == 1 and not isinstance(args[0], tuple):
+            return self.reshape(-1)[args[0]]
         if args:
-            return self[args if len(args) > 1 else args[0]]
+            return self[args[0] if len(args) == 1 else args]
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
         value = self.immutable_value
@@ -496,8 +498,8 @@ def _branching_value(x: Array, what: str) -> Any:
             fail(
                 ConcretizationError,
                 f"a staged value (an argument of a function under jit or program, or something computed from one) was "
-                f"used as {what}, but it has no number yet. Write np.where(condition, a, b) for a choice between values, "
-                "and make an argument that decides on branches or sizes static.",
+                f"used as {what}, but it has no number yet. Write np.where(condition, a, b) for a choice between "
+                "values, and make an argument that decides on branches or sizes static.",
             )
         if isinstance(value, Batched):
             fail(

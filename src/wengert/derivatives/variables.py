@@ -179,9 +179,9 @@ def backward(self: Array, gradient: Any = None, retain: bool = False) -> None:
     if not (isinstance(value, Taped) and isinstance(value.level, Recorder)):
         fail(
             OutputError,
-            "backward() was called on a result that does not depend on any variable, or whose computation was dropped by "
-            "an earlier backward(). Make variables with wengert.variable(x); to call backward() twice, pass retain=True "
-            "first; inside grad and the other transforms there is nothing to call.",
+            "backward() was called on a result that does not depend on any variable, or whose computation was dropped "
+            "by an earlier backward(). Make variables with wengert.variable(x); to call backward() twice, pass "
+            "retain=True first; inside grad and the other transforms there is nothing to call.",
         )
     recorder: Recorder = value.level
     if not recorder.active:
