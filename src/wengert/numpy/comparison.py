@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def ndim(a: Any) -> int:
 def size(a: Any, axis: Any = None) -> int:
     """Number of elements, in all or along axes."""
     lengths = shape(a)
-    return int(np.prod([lengths[i] for i in normalise_axes(axis, len(lengths))]))
+    return math.prod([lengths[i] for i in normalise_axes(axis, len(lengths))])
 
 
 def _typed(x: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     kept_a = [i for i in range(m) if i not in first]
     kept_b = [j for j in range(n) if j not in second]
     shape = [shape_of(a)[i] for i in kept_a] + [shape_of(b)[j] for j in kept_b]
-    length = int(np.prod([shape_of(a)[i] for i in first]))
-    rows = int(np.prod([shape_of(a)[i] for i in kept_a]))
-    columns = int(np.prod([shape_of(b)[j] for j in kept_b]))
+    length = math.prod([shape_of(a)[i] for i in first])
+    rows = math.prod([shape_of(a)[i] for i in kept_a])
+    columns = math.prod([shape_of(b)[j] for j in kept_b])
     left = reshape(transpose(a, (*kept_a, *first)), (rows, length))
     right = reshape(transpose(b, (*second, *kept_b)), (length, columns))
     return reshape(matmul(left, right), tuple(shape))

@@ -27,6 +27,7 @@ from wengert.core.combinators import broadcast_to
 from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, shape_of
 from wengert.errors import ConcretizationError, fail
+from wengert.rules.operators import PLAIN
 from wengert.transforms.batch import Batched
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,8 +38,18 @@ no_value = np._NoValue  # type: ignore[attr-defined]
 
 def call(primitive: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """Apply a primitive (or a function of values) to user arguments: Arrays in, Arrays out; values in, values out."""
-    handles = any(contains_array(a) for a in args)
-    out = primitive(*[unwrap(a) for a in args], **params)
+    handles = False
+    values = []
+    for a in args:
+        if isinstance(a, Array):
+            handles = True
+            values.append(a.immutable_value)
+        elif type(a) in PLAIN:
+            values.append(a)
+        else:
+            handles = handles or contains_array(a)
+            values.append(unwrap(a))
+    out = primitive(*values, **params)
     if not handles:
         return out
     return tuple(wrap(o) for o in out) if isinstance(out, tuple) else wrap(out)
@@ -194,6 +205,8 @@ def normalise_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return a tuple of different non-negative axis numbers; None stands for all."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int:
+        return (normalise_axis(axis, ndim),)
     axes = tuple(normalise_axis(a, ndim) for a in (axis if isinstance(axis, Iterable) else (axis,)))
     if len(set(axes)) != len(axes):
         raise ValueError("duplicate value in 'axis'")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import normalise_key
+from wengert.array import Array, normalise_key, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, on_axis
@@ -41,6 +41,8 @@ def _in_range(indices: Any, n: int, mode: str) -> Any:
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The indices have no derivative."""
     a, indices = as_array(a), as_array(indices)
+    if isinstance(a, np.ndarray) and isinstance(indices, Array):
+        a = wrap_owned(a)  # only to be read: an ndarray takes no traced indices
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))

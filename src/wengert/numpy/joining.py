@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,12 +19,12 @@ from wengert.numpy.shaping import (
     broadcast_to,
     cast_kept,
     copy_of,
-    expand_dims,
     moveaxis,
     ravel,
     reshape,
 )
 from wengert.rules.joining import concatenate as concatenate_primitive
+from wengert.rules.joining import stack as stack_primitive
 
 # Joining -------------------------------------------------------------------------------------------------------------
 
@@ -67,7 +68,7 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
     if len({shape_of(x) for x in xs}) != 1:
         raise ValueError("all input arrays must have the same shape")
     axis = normalise_axis(axis, len(shape_of(xs[0])) + 1)
-    return concatenate([expand_dims(x, axis) for x in xs], axis=axis, dtype=dtype, casting=casting)
+    return call(lambda *values: stack_primitive(*_cast_all(values, dtype, casting), axis=axis), *xs)
 
 
 @implements(np.vstack)
@@ -258,7 +259,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     a, shape = ravel(as_array(a)), as_shape(new_shape)
     if min(shape, default=0) < 0:
         raise ValueError("all elements of `new_shape` must be non-negative")
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     if shape_of(a)[0] == 0 or count == 0:
         return np.zeros(shape, dtype_of(a))
     return reshape(a[np.arange(count) % shape_of(a)[0]], shape)

@@ -48,7 +48,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "compress": lambda self, condition, axis=None, out=None: indexing.compress(condition, self, axis, out),
     "conj": ufuncs.conj,
     "conjugate": ufuncs.conj,
-    "copy": lambda self, order="C": shaping.copy(self, order),
+    "copy": lambda self, order="C": shaping.copy_of(self, order),  # of a scalar a scalar, unlike np.copy
     "cumprod": reductions.cumprod,
     "cumsum": reductions.cumsum,
     "diagonal": indexing.diagonal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 from collections.abc import Iterable, Sequence
@@ -27,10 +28,10 @@ def _resolve_shape(size: int, newshape: Any) -> tuple[int, ...]:
     shape = as_shape(newshape)
     if shape.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
-    known = int(np.prod([n for n in shape if n != -1]))
+    known = math.prod([n for n in shape if n != -1])
     if -1 in shape and known and size % known == 0:
         shape = tuple(size // known if n == -1 else n for n in shape)
-    if min(shape, default=0) < 0 or int(np.prod(shape)) != size:
+    if min(shape, default=0) < 0 or math.prod(shape) != size:
         raise ValueError(f"cannot reshape array of size {size} into shape {shape}")
     return shape
 
@@ -49,7 +50,7 @@ def _memory_order(a: Any, order: str) -> str:
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
     """A view where NumPy returns one."""
     a = as_array(a)
-    shape = _resolve_shape(int(np.prod(shape_of(a))), shape)
+    shape = _resolve_shape(math.prod(shape_of(a)), shape)
     if _memory_order(a, order) == "F":
         return transpose(reshape(transpose(a), shape[::-1], copy=copy))
     if not isinstance(a, Array):
@@ -151,6 +152,8 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     """A view."""
     a = as_array(a)
     shape = shape_of(a)
+    if not shape and isinstance(a, Array) and not a.is_mutable:
+        return a
     if axis is None or (not shape and axis in (0, -1)):
         axes: Sequence[int] = [i for i, n in enumerate(shape) if n == 1]
     else:
@@ -323,8 +326,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """An independent Array; a scalar becomes a 0-d array."""
     a = as_array(a)
     if isinstance(a, Array) and not a.is_mutable:
-        value = a.immutable_value
-        return wrap_array(value) if isinstance(value, Value) else wrap_owned(np.array(value))
+        return a[...]
     return copy_of(a, order)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, 
 def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """Indices: no derivative. The parts come sorted."""
     a = as_array(a)
-    n = shape_of(a)[axis] if axis is not None else int(np.prod(shape_of(a)))
+    n = shape_of(a)[axis] if axis is not None else math.prod(shape_of(a))
     for k in np.atleast_1d(concrete(kth, "partition")):
         if not -n <= k < n:
             raise ValueError(f"kth(={k}) out of bounds ({n})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
     axes = normalise_axes(axis, len(shape_of(a)))
     moved = moveaxis(a, axes, range(len(axes)))
     rest = shape_of(moved)[len(axes) :]
-    flat = sort(reshape(moved, (int(np.prod(shape_of(moved)[: len(axes)])), *rest)), axis=0)
+    flat = sort(reshape(moved, (math.prod(shape_of(moved)[: len(axes)]), *rest)), axis=0)
     n = shape_of(flat)[0]
     kept = tuple(1 if i in axes else m for i, m in enumerate(shape_of(a))) if given(keepdims) and keepdims else rest
     if n == 0:
@@ -81,7 +82,7 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
     above = minimum(below + 1, n - 1)
     grids = np.indices(rest, sparse=True)
     low, high = flat[(below, *grids)], flat[(above, *grids)]
-    weight = cast(_METHODS[method](position), np.zeros((), dtype_of(a)).real.dtype)
+    weight = cast(_METHODS[method](position), np.finfo(dtype_of(a)).dtype)
     result = low + blend(weight == 0, 0, weight * (blend(weight == 0, low, high) - low))
     if not skip_nan:
         result = blend(isnan(flat[-1]), np.nan, result)
@@ -204,7 +205,7 @@ def cov(
         w = cast(aweights, float) if w is None else w * cast(aweights, float)
     free = (0 if bias else 1) if ddof is None else ddof
     center = average(x, axis=1, weights=w)
-    total = None if w is None else sum_(w)
+    total = 0.0 if w is None else sum_(w)
     if w is None:
         factor = float(shape_of(x)[1]) - free
     elif free == 0:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ from wengert.numpy.dispatch import (
 )
 from wengert.numpy.joining import concatenate, stack
 from wengert.numpy.shaping import broadcast_to, cast, moveaxis, reshape
+from wengert.rules import operators
 from wengert.rules.elementwise import where as where_primitive
 from wengert.rules.indexing import index_add
 
@@ -41,6 +43,8 @@ ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {}
 
 #: Associative ufuncs, whose accumulate needs only log₂(n) steps.
 _ASSOCIATIVE = {np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.hypot}
+_PLAIN = operators.PLAIN
+_NUMBERS = _PLAIN - {complex}  # complex * np.float64 is Python's complex
 _IGNORED = frozenset({"order", "subok", "casting"})
 
 
@@ -69,6 +73,7 @@ class Ufunc:
         self.nin, self.nout, self.nargs = ufunc.nin, ufunc.nout, ufunc.nargs
         self.ntypes, self.types = ufunc.ntypes, ufunc.types
         self.identity, self.signature = ufunc.identity, ufunc.signature
+        self._is_binary = isinstance(primitive, Primitive) and ufunc.nin == 2
         self._composite = not isinstance(primitive, Primitive)
         arrays.NUMPY_FUNCTIONS[ufunc] = self
 
@@ -80,6 +85,12 @@ class Ufunc:
         if not kwargs:
             if len(args) == 1 and type(args[0]) is Array and not self._composite:
                 return wrap(self.primitive(args[0].immutable_value))
+            if len(args) == 2 and self._is_binary:
+                x, y = args
+                if type(x) is Array and (type(y) is Array or type(y) in _NUMBERS):
+                    return wrap(self.primitive(x.immutable_value, y.immutable_value if type(y) is Array else y))
+                if type(x) in _PLAIN and type(y) in _PLAIN:
+                    return self.ufunc(x, y)
             if has_traced(args, kwargs):
                 return self._apply(args)
             return self.ufunc(*args)
@@ -309,4 +320,4 @@ class Ufunc:
 def _merge_axes(x: Any, axes: Sequence[int]) -> Any:
     """Make the given axes one, and the first."""
     moved = moveaxis(x, axes, range(len(axes)))
-    return reshape(moved, (int(np.prod(shape_of(moved)[: len(axes)])), *shape_of(moved)[len(axes) :]))
+    return reshape(moved, (math.prod(shape_of(moved)[: len(axes)]), *shape_of(moved)[len(axes) :]))

@@ -5,6 +5,7 @@ The target has to be an `Array` where traced values are written; plain ndarrays 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def _put(a: Any, positions: np.ndarray, values: Any) -> None:
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Write at positions of the flattened array."""
     a = target(a, "put", v)
-    size = int(np.prod(shape_of(a)))
+    size = math.prod(shape_of(a))
     positions = concrete(_in_range(ind, size, mode), "put").ravel()
     if positions.size and not (-size <= positions.min() and positions.max() < size):
         raise IndexError(f"index is out of bounds for axis 0 with size {size}")
@@ -55,7 +56,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
     a = target(a, "putmask", values, mask)
     v = as_array(values)
     if shape_of(v) != shape_of(a):
-        v = reshape(_cycled(v, int(np.prod(shape_of(a)))), shape_of(a))
+        v = reshape(_cycled(v, math.prod(shape_of(a))), shape_of(a))
     a[...] = where(mask, v, a)
 
 
@@ -91,9 +92,9 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
         raise ValueError("array must be at least 2-d")
     if len(shape) > 2 and len(set(shape)) != 1:
         raise ValueError("All dimensions of input must be of equal length")
-    step = sum(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
+    step = sum(math.prod(shape[i + 1 :]) for i in range(len(shape)))
     end = None if wrap or len(shape) > 2 else shape[1] * shape[1]
-    _put(a, np.arange(int(np.prod(shape)))[:end:step], val)
+    _put(a, np.arange(math.prod(shape))[:end:step], val)
 
 
 __all__ = ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"]
