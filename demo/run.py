@@ -117,7 +117,7 @@ def train(images, labels, test_images, test_labels, epochs=60, batch=64, seed=0)
     steps = epochs * (len(labels) // batch)
     optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(optim.cosine_decay(1e-2, steps)))
     state = optimizer.init(layers)
-    value_and_gradient = wengert.value_and_grad(cross_entropy)
+    value_and_gradient = wengert.jit(wengert.value_and_grad(cross_entropy))
     losses, accuracies = [], []
     with tqdm(total=steps, unit="step", desc="training", ncols=100) as bar:
         for _ in range(epochs):
@@ -138,6 +138,19 @@ def accuracy(layers, images, labels):
     return float(np.mean(np.argmax(scores(layers, images), axis=1) == labels))
 
 
+def compare_speed(layers, images, labels, repeats=100):
+    """Median microseconds of one value and gradient, eager and compiled, measured in turns."""
+    eager = wengert.value_and_grad(cross_entropy)
+    functions = {"eager": eager, "compiled": wengert.jit(eager)}
+    times = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function(layers, images, labels)
+            times[name].append(time.perf_counter() - start)
+    return tuple(1e6 * float(np.median(t)) for t in times.values())
+
+
 def read_digits():
     heading("3. A two-layer network reads handwritten digits (scikit-learn's, 8 × 8 pixels)")
     digits = load_digits()
@@ -155,6 +168,10 @@ def read_digits():
     print(f"{len(losses)} gradients of a loss of {parameters} parameters in {seconds:.1f} s")
     print(f"training accuracy {accuracy(layers, train_images - mean, train_labels):.1%}")
     print(f"test accuracy     {final:.1%} ({np.sum(predictions != test_labels)} of {len(test_labels)} wrong)")
+    eager, compiled = compare_speed(layers, train_images[:64], train_labels[:64])
+    print(
+        f"one gradient      {eager:.0f} µs eagerly, {compiled:.0f} µs compiled by jit: {eager / compiled:.1f} times faster"
+    )
     draw(PICTURE, losses, accuracies, test_images, test_labels, predictions)
     print(f"picture           {os.path.relpath(PICTURE)}")
     assert final >= 0.96, f"expected at least 96 % on the test digits, got {final:.1%}"
