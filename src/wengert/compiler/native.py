@@ -5,9 +5,9 @@ are valid as long as it lives. `load_object` makes one from object code that was
 (`NativeModule.object_code`).
 
 All modules of a process are linked by one LLVM JIT (ORC with JITLink), which is made at the first compilation and lives
-as long as the process; each module is a library of its own in it, unloaded when its `NativeModule` is collected. Every
-module is parsed in an LLVM context of its own, so that types and constants are freed too. One lock keeps LLVM to one
-thread.
+as long as the process; each module is a library of its own in it, unloaded when its `NativeModule` is collected (LLVM
+keeps about 10 KB of records of it). Every module is parsed in an LLVM context of its own, so that types and constants
+are freed too. One lock keeps LLVM to one thread.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
-_MATH_LIBRARY = "wengert.math"
+_SURROUNDINGS = "wengert.surroundings"
 
 
 class Host:
@@ -52,10 +52,11 @@ class Host:
         # Never disposed of: the end of the process frees it, after every module.
         self.jit._owned = True
         self.numbers = itertools.count()
-        library = llvm.JITLibraryBuilder()
+        # What every module may call: the mathematical functions and the symbols of the process.
+        library = llvm.JITLibraryBuilder().add_current_process()
         for name, address in library_symbols().items():
             library.import_symbol(name, address)
-        self.math_library = library.link(self.jit, _MATH_LIBRARY)
+        self._surroundings = library.link(self.jit, _SURROUNDINGS)
 
     def _new_machine(self) -> llvm.TargetMachine:
         return self._target.create_target_machine(
@@ -105,8 +106,7 @@ class NativeModule:
         with _lock:
             start = time.perf_counter()
             jit, number = host().jit, next(host().numbers)
-            library = llvm.JITLibraryBuilder().add_object_img(object_code).add_jit_library(_MATH_LIBRARY)
-            library.add_current_process()
+            library = llvm.JITLibraryBuilder().add_object_img(object_code).add_jit_library(_SURROUNDINGS)
             for name, address in symbols.items():
                 library.import_symbol(name, address)
             for name in self._functions:
@@ -215,5 +215,9 @@ def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     options.loop_vectorization = True
     options.slp_vectorization = True
     options.loop_interleaving = True
-    with llvm.create_pass_builder(machine, options) as builder, builder.getModulePassManager() as passes:
+    with llvm.create_pass_builder(machine, options) as builder:
+        passes = builder.getModulePassManager()
         passes.run(module, builder)
+        # Closing it would leak it: in llvmlite 0.50 the disposal of its base class hides its own.
+        llvm.newpassmanagers.NewPassManager._dispose(passes)
+        passes.detach()
