@@ -170,7 +170,8 @@ def read_digits():
     print(f"test accuracy     {final:.1%} ({np.sum(predictions != test_labels)} of {len(test_labels)} wrong)")
     eager, compiled = compare_speed(layers, train_images[:64], train_labels[:64])
     print(
-        f"one gradient      {eager:.0f} µs eagerly, {compiled:.0f} µs compiled by jit: {eager / compiled:.1f} times faster"
+        f"one gradient      {eager:.0f} µs eagerly, {compiled:.0f} µs compiled by jit: "
+        f"{eager / compiled:.1f} times faster"
     )
     draw(PICTURE, losses, accuracies, test_images, test_labels, predictions)
     print(f"picture           {os.path.relpath(PICTURE)}")
