@@ -312,7 +312,7 @@ def test_second_order(sample: Sample):
         assert abs(inner(second, z) - inner(u, cts)) <= bound
 
 
-# vmap --------------------------------------------------------------------------------------------------------------------
+# vmap ----
 
 
 def variant(x: Any, k: int) -> Any:

@@ -11,7 +11,10 @@ import os
 import sys
 from typing import NoReturn
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+import numpy as np
+
+# Files of Wengert, and of NumPy, through which calls come back here (np.take calls x.take …).
+_PACKAGES = tuple(os.path.dirname(os.path.abspath(f)) + os.sep for f in (__file__, np.__file__))
 # Code of Python's and NumPy's own; <stdin>, <doctest …> and <string> are the user's.
 _NO_USERS_FILE = ("<frozen ", "<__array_function__ ")
 
@@ -61,7 +64,7 @@ def user_location(depth: int = 1) -> tuple[str, int, str] | None:
     frame = sys._getframe(depth)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not os.path.abspath(file).startswith(_PACKAGE) and not file.startswith(_NO_USERS_FILE):
+        if not os.path.abspath(file).startswith(_PACKAGES) and not file.startswith(_NO_USERS_FILE):
             return file, frame.f_lineno, linecache.getline(file, frame.f_lineno).strip()
         frame = frame.f_back
     return None

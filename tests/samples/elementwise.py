@@ -232,11 +232,20 @@ _NON_DIFFERENTIABLE = [
     ),
 ]
 
+_FROM_PARTS = [
+    Sample(e.from_parts, (_X, _Y)),
+    Sample(e.from_parts, (_X, _Y[0]), note="broadcast"),
+    Sample(e.from_parts, (_X[0, 0], _Y[0, 0])),
+    Sample(e.from_parts, (_X.astype(np.float32), _Y.astype(np.float32))),
+    Sample(e.from_parts, (np.zeros((0, 3)), _Y[0]), note="empty"),
+    Sample(e.from_parts, (_X, 1.0), wrt=(0,), note="with a number"),
+]
 SAMPLES: list[Sample] = [
     *(s for primitive, (points, analytic) in _UNARY.items() for s in _unary(primitive, points, analytic)),
     *(s for primitive, analytic in _BINARY.items() for s in _binary(primitive, analytic)),
     *_copysign,
     *_WHERE,
+    *_FROM_PARTS,
     *_KINKS,
     *_NON_DIFFERENTIABLE,
 ]

@@ -88,7 +88,7 @@ where = Linear(
 def _from_parts(x: Any, y: Any) -> Any:
     out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
     out.real, out.imag = x, y
-    return out[()]
+    return out
 
 
 # x + iy, exact also where a part is infinite (1j·∞ has a NaN as its real part).
