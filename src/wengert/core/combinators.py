@@ -22,7 +22,6 @@ tangent or cotangent still contributes exactly zero there.
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,14 +29,12 @@ from typing import Any
 import numpy as np
 
 from wengert.core.primitive import Primitive, Tangent
+from wengert.core.residuals import Partial, derivative_arithmetic, masks, on_slots, saver, slots_of, type_mismatch
 from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of, zeros_of
 
 _float64 = np.float64
 _ndarray = np.ndarray
 _Value: Any = Value  # its operators are attached by wengert.rules, which a type checker does not see
-_SLOTS = {"out": 1, "x": 2, "y": 3, "z": 4}
-
-Partial = Callable[..., Any] | int | None
 
 
 class Elementwise(Primitive):
@@ -66,10 +63,10 @@ class Elementwise(Primitive):
         self.partials = partials
         self.singular = singular
         self._scale = strong_scale
-        slots = [_slots_of(p) for p in partials]
-        self._partials = [p if not callable(p) else _on_slots(p, s) for p, s in zip(partials, slots, strict=True)]
+        slots = [slots_of(p) for p in partials]
+        self._partials = [p if not callable(p) else on_slots(p, s) for p, s in zip(partials, slots, strict=True)]
         #: For each set of differentiated arguments (as a tuple of bools): (fix, out, *args) -> what to keep of them.
-        self.savers = {mask: _saver(mask, slots) for mask in _masks(len(partials))}
+        self.savers = {mask: saver(mask, slots) for mask in masks(len(partials))}
 
     def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
         """Return (fix, out, *args) with None for what no partial reads."""
@@ -464,86 +461,6 @@ def _strong_both(p: Any, t: Any) -> Any:
         out = np.multiply(p, t)
     zero = (np.asarray(t) == 0) | (np.asarray(p) == 0)
     return np.where(zero, out.dtype.type(0), out)[()]
-
-
-def derivative_arithmetic() -> np.errstate:
-    """Partial derivatives may be infinite or NaN where the function is not; that is no reason to warn."""
-    return np.errstate(divide="ignore", invalid="ignore", over="ignore")
-
-
-def same_type(out: Any, x: Any) -> bool:
-    """Whether two plain values are both float64 scalars, or real arrays of the same shape and dtype."""
-    kind = type(out)
-    if kind is not type(x):
-        return False
-    return kind is _float64 or (kind is _ndarray and out.dtype is x.dtype in _REAL and out.shape == x.shape)
-
-
-_REAL = (np.dtype(np.float64), np.dtype(np.float32))
-
-
-def type_mismatch(out: Any, args: Sequence[Any], traced: Sequence[bool]) -> tuple[ArrayType | None, ...] | None:
-    """Types of the differentiated arguments and of the output; None if all agree and are real."""
-    if type(out) is _float64:
-        for x, t in zip(args, traced, strict=True):
-            if t and type(x) is not _float64:
-                break
-        else:
-            return None
-    shape, dtype = shape_of(out), dtype_of(out)
-    if dtype.kind != "c":
-        for x, t in zip(args, traced, strict=True):
-            if t and not (x.dtype is dtype and x.shape == shape):
-                break
-        else:
-            return None
-    return (*(type_of(x) if t else None for x, t in zip(args, traced, strict=True)), ArrayType(shape, dtype))
-
-
-def _slots_of(partial: Partial) -> tuple[int, ...]:
-    if not callable(partial):
-        return ()
-    return tuple(_SLOTS[name] for name in inspect.signature(partial).parameters)
-
-
-def _on_slots(partial: Callable[..., Any], slots: tuple[int, ...]) -> Callable[[Any], Any]:
-    if len(slots) == 1:
-        (i,) = slots
-        if partial.__code__.co_code == _IDENTITY_CODE:
-            return operator.itemgetter(i)
-        return lambda saved: partial(saved[i])
-    if len(slots) == 2:
-        i, j = slots
-        return lambda saved: partial(saved[i], saved[j])
-    return lambda saved: partial(*[saved[i] for i in slots])
-
-
-_IDENTITY_CODE = (lambda x: x).__code__.co_code
-
-
-def _saver(mask: tuple[bool, ...], slots: list[tuple[int, ...]]) -> Callable[..., tuple[Any, ...]]:
-    """Return a function of (fix, out, *args) that keeps what the partials in `mask` read."""
-    keep = {i for s, traced in zip(slots, mask, strict=True) if traced for i in s}
-    match len(mask), 1 in keep, 2 in keep, 3 in keep:
-        case 1, False, False, _:
-            return lambda fix, out, x: (fix,)
-        case 1, True, False, _:
-            return lambda fix, out, x: (fix, out)
-        case 1, False, True, _:
-            return lambda fix, out, x: (fix, None, x)
-        case 2, False, False, False:
-            return lambda fix, out, x, y: (fix,)
-        case 2, False, True, False:
-            return lambda fix, out, x, y: (fix, None, x)
-        case 2, False, False, True:
-            return lambda fix, out, x, y: (fix, None, None, y)
-        case 2, False, True, True:
-            return lambda fix, out, x, y: (fix, None, x, y)
-    return lambda *values: tuple(v if i in keep or i == 0 else None for i, v in enumerate(values))
-
-
-def _masks(n: int) -> list[tuple[bool, ...]]:
-    return [tuple(bool(i >> k & 1) for k in range(n)) for i in range(1 << n)]
 
 
 def shifted(axes: Any) -> Any:

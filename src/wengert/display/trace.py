@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import derivative_arithmetic
 from wengert.core.containers import flatten, leaf_paths
 from wengert.core.primitive import Primitive
+from wengert.core.residuals import derivative_arithmetic
 from wengert.core.values import Value, shape_of, zeros_of
 from wengert.derivatives.calls import Inputs, Outputs, matching_values, private, to_value
 from wengert.display.formatting import brief

@@ -14,14 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import (
-    NonDifferentiable,
-    broadcast_to,
-    derivative_arithmetic,
-    same_type,
-    type_mismatch,
-)
+from wengert.core.combinators import NonDifferentiable, broadcast_to
 from wengert.core.primitive import Primitive, is_inexact
+from wengert.core.residuals import derivative_arithmetic, same_type, type_mismatch
 from wengert.core.values import Level, Value, current_level, shape_of
 from wengert.errors import InputTypeError, LeakedValueError, fail
 

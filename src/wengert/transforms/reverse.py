@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import NonDifferentiable, derivative_arithmetic, same_type, type_mismatch
+from wengert.core.combinators import NonDifferentiable
 from wengert.core.primitive import PRIMITIVES, Primitive, is_inexact
+from wengert.core.residuals import derivative_arithmetic, same_type, type_mismatch
 from wengert.core.values import ArrayType, Level, Value, zeros_of
 
 _ndarray = np.ndarray
