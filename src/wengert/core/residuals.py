@@ -1,8 +1,8 @@
 """What an elementwise operation keeps for its derivatives, and how its partials read it.
 
-The residuals of an elementwise operation are a tuple (fix, out, x, y, …) with None for what no partial derivative reads,
-cut off after the last item that one does. `fix` is None in the commonest case, that all types agree and are real;
-otherwise it holds the types that tangents and cotangents have to be fitted to.
+The residuals of an elementwise operation are a tuple (fix, out, x, y, …) with None for what no partial derivative
+reads, cut off after the last item that one does. `fix` is None in the commonest case, that all types agree and are
+real; otherwise it holds the types that tangents and cotangents have to be fitted to.
 """
 
 from __future__ import annotations
