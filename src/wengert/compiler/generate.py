@@ -195,7 +195,7 @@ def _generate_unrolled(program: Program) -> Executable:
     executable = Executable(program, None)
     module = ir.Module("program")
     function = ir.Function(module, _SIGNATURE, "program")
-    em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), MathLibrary(module))
+    em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), MathLibrary(module, vectorise=False))
     pointers = _load_pointers(em, function.args[0], len(program.inputs) + len(program.outputs))
     inputs = [
         unroll.load_elements(em, p, v.type.shape, v.type.dtype) for p, v in zip(pointers, program.inputs, strict=False)

@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
 from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
-from wengert.compiler.vector_math import MathLibrary
+from wengert.compiler.vector_math import MathLibrary, loop_metadata
 from wengert.core import combinators as c
 from wengert.core.program import Atom, Literal, Operation, Variable
 from wengert.core.values import dtype_of
@@ -392,7 +392,11 @@ class KernelWriter:
         following = builder.add(counter, ir.Constant(_I64, 1), flags=("nsw", "nuw"))
         counter.add_incoming(following, builder.block)
         done = builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed("<", following, ir.Constant(_I64, high)), header, done)
+        branch = builder.cbranch(builder.icmp_signed("<", following, ir.Constant(_I64, high)), header, done)
+        # A bare sum of products is faster with several vectors at once and a scalar rest.
+        blocks = builder.function.blocks
+        if high - low >= 16 and any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):
+            branch.set_metadata("llvm.loop", loop_metadata(self.module))
         builder.position_at_end(done)
 
 

@@ -268,18 +268,11 @@ class MathLibrary:
         return self._fmax(builder, x, y, "<")
 
 
-def loop_metadata(module: ir.Module, interleave: int = 1) -> Any:
+def loop_metadata(module: ir.Module) -> Any:
     """Metadata for the branch that closes a vectorisable loop: ``branch.set_metadata("llvm.loop", loop_metadata(m))``.
 
     The rest of the last vector is masked instead of computed by a second, scalar loop: half the code to compile, and
     results that do not depend on the position in the array. Needs a loop without run-time checks (pointers `noalias`).
-
-    Parameters
-    ----------
-    module : llvmlite.ir.Module
-        The module of the loop.
-    interleave : int
-        Vectors per turn of the loop; 1 for a loop with much arithmetic, 4 for a bare reduction.
     """
     true = ir.Constant(ir.IntType(1), 1)
     loop = module.add_metadata([f"loop {len(module.metadata)}"])
@@ -287,7 +280,6 @@ def loop_metadata(module: ir.Module, interleave: int = 1) -> Any:
     loop.operands = (
         loop,
         module.add_metadata(["llvm.loop.vectorize.predicate.enable", true]),
-        module.add_metadata(["llvm.loop.interleave.count", ir.Constant(ir.IntType(32), interleave)]),
         module.add_metadata(["llvm.loop.unroll.disable"]),
     )
     return loop
