@@ -197,6 +197,16 @@ def test_unusual_arrays(unusual, code, way):
         assert y.tobytes() == before
 
 
+@pytest.mark.parametrize("unusual", UNUSUAL)
+def test_kernels_get_aligned_data(unusual, way):
+    addresses = []
+    t = type_of((3, 4))
+    f = from_python(lambda x, out, _: addresses.extend([x, out]), [t], [t], way)
+    f(UNUSUAL[unusual](sample(t)))
+    assert len(addresses) == 2
+    assert all(a % t.dtype.alignment == 0 for a in addresses)
+
+
 def test_broadcast_array(way):
     t = type_of((3, 4))
     x = np.broadcast_to(np.arange(4.0), (3, 4))
@@ -689,12 +699,18 @@ def test_fork_and_exit():
         stop.append(1)
         thread.join()
 
+        # A thread that still calls when the interpreter goes away.
+        late = []
+        threading.Thread(target=lambda: late.append(1) or [f(1.0) for _ in range(10**9)], daemon=True).start()
+        while not late:
+            pass
+
         class Late:
             def __del__(self, f=f, write=os.write):
                 write(1, f"{f(41.0)}".encode())
         sys.late = Late()
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=20, check=False)
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"42.0", b"")
 
 
