@@ -149,6 +149,14 @@ def test_choose():
     np.testing.assert_array_equal(grad(f)(x), [1.0, 6.0, 8.0, 1.0])
 
 
+def test_divmod_operator():
+    def f(x: Any) -> Any:
+        (q, r), (s, t) = divmod(3.0 * x, 0.7), divmod(5.0, x)
+        return q * x + r**2 + s + t**2
+
+    check_grads(f, (np.abs(X) + 0.1,), order=2)
+
+
 def test_values_have_the_methods_too():
     """The immutable values, which hand-made duals are, have what does not change them."""
     for name in METHODS:

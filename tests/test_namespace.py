@@ -15,6 +15,7 @@ from wengert.core.values import Value, representative
 from wengert.numpy import plain
 
 from .namespace_calls import CALLS, QUESTIONS, Call
+from .namespace_edges import EDGES
 
 TABLE = [*CALLS, *QUESTIONS]
 
@@ -221,3 +222,32 @@ def _stacked(examples: list[Any]) -> Any:
     if isinstance(first, (tuple, list)):
         return type(first)(_stacked(list(column)) for column in zip(*examples, strict=True))
     return np.stack(examples)
+
+
+@pytest.mark.parametrize(("what", "function", "x"), EDGES, ids=[e[0] for e in EDGES])
+@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_edges(what, function, x, traced):
+    """NumPy's result or NumPy's kind of error, for traced arrays and for untraced ones made inside a transform."""
+    if traced and x.dtype.kind not in "fc":
+        x = x.astype(float)
+    seen = []
+
+    def run(x: Any) -> float:
+        seen.append(function(wnp, x))
+        return 1.0
+
+    def inside() -> None:
+        if traced:
+            jvp(run, (x,), (np.ones_like(x),))
+        else:
+            jvp(lambda _: run(wnp.array(x)), (1.0,), (1.0,))
+
+    try:
+        expected = function(np, x.copy())
+    except Exception as error:
+        with pytest.raises(type(error)):
+            inside()
+        return
+    inside()
+    assert_same(plain_value(seen[0]), expected)

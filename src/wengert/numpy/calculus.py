@@ -47,6 +47,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         start, end = xp[i], xp[i + 1]
         width = blend(equal(start, end), 1.0, end - start)
         inner = fp[i] + (x - start) * ((fp[i + 1] - fp[i]) / width)
+        inner = blend(equal(start, end), fp[i + 1], inner)
     inner = blend(greater(x, xp[last]), fp[last] if right is None else right, inner)
     return blend(less(x, xp[0]), fp[0] if left is None else left, inner)
 

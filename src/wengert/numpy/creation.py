@@ -19,8 +19,8 @@ from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
 from wengert.numpy.dispatch import as_array, describe, has_traced
 from wengert.numpy.joining import concatenate
-from wengert.numpy.shaping import astype, broadcast_to, expand_dims, moveaxis, reshape
-from wengert.numpy.ufuncs import power
+from wengert.numpy.shaping import astype, broadcast_to, cast, expand_dims, moveaxis, reshape
+from wengert.numpy.ufuncs import floor, power
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -230,6 +230,15 @@ asfortranarray = _from_data(np.asfortranarray, lambda a, dtype=None: _array(a, d
 arange = _constructor(np.arange)
 
 
+def _end(x: Any) -> Any:
+    """An end of a range in floating point; Python's own numbers stay weakly typed."""
+    return (x if type(x) in (int, float, complex) else as_array(x)) * 1.0
+
+
+def _real_type(*ends: Any) -> np.dtype[Any]:
+    return np.finfo(np.result_type(*(x if type(x) in (float, complex) else dtype_of(x) for x in ends))).dtype
+
+
 def _linspace(
     start: Any,
     stop: Any,
@@ -242,18 +251,18 @@ def _linspace(
     device: Any = None,
 ) -> Any:
     """The ends may be traced."""
-    start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
+    start, stop = _end(start), _end(stop)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     divisions = num - 1 if endpoint else num
     shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
-    count = np.arange(float(num)).reshape((num,) + (1,) * len(shape))
+    count = cast(np.arange(float(num)).reshape((num,) + (1,) * len(shape)), _real_type(start, stop))
     step = (stop - start) / divisions if divisions > 0 else np.nan * (stop - start)
     out = count * step + start if divisions > 0 else count * (stop - start) + start
     if endpoint and num > 1:
-        out = concatenate([out[:-1], expand_dims(broadcast_to(stop, shape), 0)])
+        out = concatenate([out[:-1], expand_dims(broadcast_to(stop, shape), 0)], dtype=dtype_of(out))
     if dtype is not None:
-        out = astype(out, dtype)
+        out = astype(floor(out) if np.issubdtype(dtype, np.integer) else out, dtype)
     if axis != 0:
         out = moveaxis(out, 0, axis)
     return (out, step) if retstep else out
@@ -278,13 +287,16 @@ def _logspace(
 
 def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """The ends may be traced."""
-    start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
+    start, stop = _end(start), _end(stop)
+    if any(isinstance(x, (float, complex)) and x == 0 for x in (start, stop)):
+        raise ValueError("Geometric sequence cannot include zero")
     shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
     divisions = num - 1 if endpoint else num
     fraction = (np.arange(float(num)) / max(divisions, 1)).reshape((num,) + (1,) * len(shape))
+    fraction = cast(fraction, _real_type(start, stop))
     out = start * power(stop / start, fraction)
     if endpoint and num > 1:
-        out = concatenate([out[:-1], expand_dims(broadcast_to(stop, shape), 0)])
+        out = concatenate([out[:-1], expand_dims(broadcast_to(stop, shape), 0)], dtype=dtype_of(out))
     if dtype is not None:
         out = astype(out, dtype)
     return moveaxis(out, 0, axis) if axis != 0 else out

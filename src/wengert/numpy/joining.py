@@ -223,7 +223,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))
-    obj = obj if isinstance(obj, slice) else concrete(obj, "delete")
+    obj = concrete(obj, "delete") if has_traced((obj,), {}) else obj
     return a[on_axis(axis, np.delete(np.arange(shape_of(a)[axis]), obj))]
 
 
@@ -242,10 +242,10 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         count = len(range(*obj.indices(shape[axis])))
     elif obj.dtype.kind == "b":
         count = int(np.count_nonzero(obj))
-    elif obj.ndim == 0:  # one index: NumPy takes the axis of what is inserted from the first axis of the values
-        v = moveaxis(v, 0, axis)
+    elif obj.size == 1:  # one index, before which the whole of the values goes
+        v = moveaxis(v, 0, axis) if obj.ndim == 0 else v
         count = shape_of(v)[axis]
-        obj = np.full(count, int(obj))
+        obj = np.full(count, obj.item())
     else:
         count = obj.size
     v = broadcast_to(v, (*shape[:axis], count, *shape[axis + 1 :]))

@@ -183,6 +183,9 @@ def attach() -> None:
     for name, function in ARRAY_METHODS.items():
         setattr(Array, name, _as_method(name, function))
     Array.flat = property(Flat, _set_flat, doc="The elements in C order.")  # type: ignore[method-assign,assignment]
+    for kind in (Array, Value):
+        kind.__divmod__ = lambda self, other: ufuncs.divmod(self, other)  # type: ignore[attr-defined]
+        kind.__rdivmod__ = lambda self, other: ufuncs.divmod(other, self)  # type: ignore[attr-defined]
     Value.T = property(shaping.transpose)  # type: ignore[attr-defined]
     Value.mT = property(shaping.matrix_transpose)  # type: ignore[attr-defined]
     Value.__getitem__ = indexing.getitem  # type: ignore[attr-defined]

@@ -172,7 +172,7 @@ def _extremum(primitive: Any, ufunc: Any, lowest: float, a: Any, axis: Any, keep
         if 0 in (shape[i] for i in reduced_axes(axis, len(shape))):
             axes = reduced_axes(axis, len(shape))
             kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-            return restore_axes(broadcast_to(cast(initial, dtype), kept), shape, axis, keepdims)
+            return restore_axes(broadcast_to(cast(initial, dtype), kept)[()], shape, axis, keepdims)
         return ufunc(_reduce(primitive, a, axis, keepdims), initial)
     return _reduce(primitive, a, axis, keepdims)
 

@@ -64,7 +64,9 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
             UnsupportedOperationError,
             f"quantiles by method={method!r} have no derivative rule; use one of {', '.join(_METHODS)}.",
         )
-    a, q = as_array(a), as_array(q)
+    a = as_array(a)
+    weak = type(q) in (int, float)
+    q = as_array(q)
     a = a if dtype_of(a).kind in "fc" else cast(a, float)
     if not contains_traced(q) and not np.all((q >= 0) & (q <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
@@ -82,8 +84,10 @@ def _quantile(a: Any, q: Any, axis: Any, keepdims: Any, method: str, *, skip_nan
     above = minimum(below + 1, n - 1)
     grids = np.indices(rest, sparse=True)
     low, high = flat[(below, *grids)], flat[(above, *grids)]
-    weight = cast(_METHODS[method](position), np.finfo(dtype_of(a)).dtype)
-    result = low + blend(weight == 0, 0, weight * (blend(weight == 0, low, high) - low))
+    real_type = np.finfo(dtype_of(a)).dtype
+    weight = cast(_METHODS[method](position), real_type if weak else np.result_type(real_type, dtype_of(q)))
+    exact = weight == 0  # then the upper neighbour, which may be infinite or NaN, does not count
+    result = blend(exact, low, (1 - weight) * low + weight * blend(exact, low, high))
     if not skip_nan:
         result = blend(isnan(flat[-1]), np.nan, result)
     return result if kept == rest else reshape(result, shape_of(q) + kept)
@@ -155,7 +159,16 @@ def percentile(
     weights: Any = None,
 ) -> Any:
     """Methods linear, lower, higher, midpoint and nearest; `q` may be traced."""
-    return quantile(a, as_array(q) / 100, axis, None, overwrite_input, method, keepdims, weights=weights)
+    return quantile(
+        a,
+        q / 100 if type(q) in (int, float) else as_array(q) / 100,
+        axis,
+        None,
+        overwrite_input,
+        method,
+        keepdims,
+        weights=weights,
+    )
 
 
 @implements(np.nanpercentile)
@@ -171,7 +184,16 @@ def nanpercentile(
     weights: Any = None,
 ) -> Any:
     """NaNs are left out."""
-    return nanquantile(a, as_array(q) / 100, axis, None, overwrite_input, method, keepdims, weights=weights)
+    return nanquantile(
+        a,
+        q / 100 if type(q) in (int, float) else as_array(q) / 100,
+        axis,
+        None,
+        overwrite_input,
+        method,
+        keepdims,
+        weights=weights,
+    )
 
 
 # Covariance ----------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ trunc = Ufunc(np.trunc, e.trunc)
 rint = Ufunc(np.rint, e.rint)
 nextafter = Ufunc(np.nextafter, e.nextafter)
 spacing = Ufunc(np.spacing, e.spacing)
-ldexp = Ufunc(np.ldexp, lambda x, n: x * exp2(1.0 * n))
+ldexp = Ufunc(np.ldexp, lambda x, n: x * cast(exp2(1.0 * n), dtype_of(as_array(x) * 1.0)))
 frexp = Ufunc(np.frexp, lambda x: _frexp(x))
 
 
