@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from wengert import errors, numpy, scipy
+from wengert import config, errors, numpy, scipy
 from wengert.array import Array
 from wengert.compiler.jit import jit
 from wengert.compiler.record import program
@@ -30,6 +30,7 @@ __all__ = [
     "Variable",
     "check_grads",
     "checkpoint",
+    "config",
     "custom_jvp",
     "custom_rule",
     "custom_vjp",
