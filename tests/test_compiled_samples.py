@@ -15,7 +15,6 @@ import pytest
 import wengert
 from wengert.compiler import unroll
 from wengert.compiler.jit import jit
-from wengert.core.combinators import NonDifferentiable
 from wengert.numpy.dispatch import call
 
 from .samples import ALL
