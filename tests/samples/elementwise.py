@@ -144,6 +144,7 @@ _BINARY: dict[Any, bool] = {
     e.fmax: False,
     e.fmin: False,
     core.strong_multiply: True,
+    core.tangent_product: True,
 }
 
 
