@@ -43,6 +43,7 @@ class Host:
         self.features = llvm.get_host_cpu_features().flatten()
         self._target = llvm.Target.from_default_triple()
         self.machine = self._new_machine()
+        self.quick_machine = self._new_machine(opt=0)
         self.triple = self.machine.triple
         self.data_layout = str(self.machine.target_data)
         # JITLink lays out a module in one piece of memory, which the small code model needs; on Windows it is young.
@@ -58,10 +59,20 @@ class Host:
             library.import_symbol(name, address)
         self._surroundings = library.link(self.jit, _SURROUNDINGS)
 
-    def _new_machine(self) -> llvm.TargetMachine:
+    def _new_machine(self, opt: int = 3) -> llvm.TargetMachine:
         return self._target.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=3, reloc="pic", codemodel="small", jit=True
+            cpu=self.cpu, features=self.features, opt=opt, reloc="pic", codemodel="small", jit=True
         )
+
+    def machine_for(self, text: str) -> llvm.TargetMachine:
+        """What emits the code of a module in LLVM IR.
+
+        Straight-line code that mostly calls the C library keeps its values in memory, whatever registers one looks for:
+        simple code generation is ten times faster, and its result no slower.
+        """
+        lines = text.count("\n")
+        quick = lines > 300 and text.count("wengert.scalar.") * 10 > lines and " br " not in text
+        return self.quick_machine if quick else self.machine
 
     @functools.cached_property
     def key(self) -> str:
@@ -98,10 +109,12 @@ class NativeModule:
         symbols: Mapping[str, int],
         bitcode: bytes | None = None,
         timings: dict[str, float] | None = None,
+        machine: llvm.TargetMachine | None = None,
     ) -> None:
         self.object_code = object_code
         self.timings = {} if timings is None else timings
         self._bitcode = bitcode
+        self._machine = machine
         self._functions = tuple(functions)
         with _lock:
             start = time.perf_counter()
@@ -131,7 +144,7 @@ class NativeModule:
     def assembly(self) -> str:
         """The machine code as assembly language."""
         with _lock, llvm.create_context() as context, self._optimised(context) as module:
-            return host().machine.emit_assembly(module)
+            return (self._machine or host().machine).emit_assembly(module)
 
     def _describe_missing(self, symbols: Mapping[str, int]) -> str:
         """What the module takes from outside: LLVM does not say which of it was not found."""
@@ -189,6 +202,7 @@ def compile_module(
         machine = host().machine
         start = clock()
         text = module if isinstance(module, str) else str(module)
+        emitter = host().machine_for(text)
         done("print")
         with llvm.create_context() as context, llvm.parse_assembly(text, context) as parsed:
             parsed.triple = host().triple
@@ -199,9 +213,9 @@ def compile_module(
             optimise(parsed, machine)
             done("optimise")
             bitcode = parsed.as_bitcode()
-            object_code = machine.emit_object(parsed)
+            object_code = emitter.emit_object(parsed)
             done("emit")
-        return NativeModule(object_code, functions, symbols or {}, bitcode, timings)
+        return NativeModule(object_code, functions, symbols or {}, bitcode, timings, emitter)
 
 
 def load_object(object_code: bytes, functions: Iterable[str], symbols: Mapping[str, int] | None = None) -> NativeModule:
