@@ -3,6 +3,7 @@
 import concurrent.futures
 import ctypes
 import gc
+import math
 import os
 import subprocess
 import sys
@@ -148,3 +149,18 @@ def test_code_from_another_kind_of_machine_is_told_apart():
     key = host().key
     assert host().cpu in key
     assert host().triple in key
+
+
+def test_long_straight_line_code_with_many_calls():
+    # Compiled by simple code generation; the same results, and the assembly is that of the code that runs.
+    lines = ['declare double @"wengert.scalar.sin"(double)', "define double @f(double %x0) {"]
+    for i in range(400):
+        lines.append(f'  %y{i} = call double @"wengert.scalar.sin"(double %x{i})')
+        lines.append(f"  %x{i + 1} = fadd double %y{i}, %x{i}")
+    native = compile_module("\n".join([*lines, "  ret double %x400", "}", ""]), ["f"])
+    x = 0.5
+    for _ in range(400):
+        x += math.sin(x)
+    assert callable_of(native, "f")(0.5) == pytest.approx(x, rel=1e-12)
+    assert native.timings["emit"] > 0
+    assert native.assembly.count("wengert.scalar.sin") == 400

@@ -1,6 +1,9 @@
 """Elementary functions in compiled loops: accuracy over the whole range, special values, vectorisation."""
 
+import pathlib
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -131,3 +134,15 @@ def test_straight_line_code_calls_the_c_library():
     builder.ret(MathLibrary(module, vectorise=False).call(builder, "exp", function.args))
     native = compile_module(module, ["f"])
     assert "wengert.scalar.exp" in native.assembly
+
+
+TOOL = pathlib.Path(__file__).parent.parent / "benchmarks" / "accuracy.py"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TOOL.exists() or not EXTENDED, reason="needs the repository and a long double of 64 bits")
+def test_the_tool_that_measures_accuracy_runs():
+    result = subprocess.run([sys.executable, TOOL, "--count", "10"], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    for name in UNARY + BINARY:
+        assert len(re.findall(rf"^\| {name} \|", result.stdout, re.MULTILINE)) == 2
