@@ -120,6 +120,15 @@ def test_without_vector_library_and_fused_multiply_add(monkeypatch):
             assert errors(f(*args), exact(name, *args)).max() <= 1
 
 
+def test_without_masks(monkeypatch):
+    monkeypatch.setattr(vector_math, "_has_masks", lambda: False)
+    f = kernel("exp")
+    assert "predicate" not in str(loop_module(lambda module, builder, x: x, 1, ir.DoubleType()))
+    for n in range(1, 40):
+        x = np.linspace(-1, 1, n)
+        np.testing.assert_allclose(f(x), np.exp(x), rtol=1e-15)
+
+
 def test_unknown_function():
     module = ir.Module()
     with pytest.raises(KeyError, match="sine"):

@@ -136,6 +136,13 @@ def has_fma() -> bool:
 
 
 @functools.cache
+def _has_masks() -> bool:
+    """Whether the processor has masked loads and stores; asked for masks without them, LLVM does not vectorise."""
+    features = llvm.get_host_cpu_features()
+    return any(features.get(feature) for feature in ("avx2", "avx512f", "sve"))
+
+
+@functools.cache
 def _formula_text(name: str, symbol: str) -> tuple[str, list[tuple[str, int]]]:
     """LLVM IR of a formula as a function, and the intrinsics that it calls with their numbers of arguments."""
     type_ = ir.DoubleType()
@@ -271,15 +278,14 @@ class MathLibrary:
 def loop_metadata(module: ir.Module) -> Any:
     """Metadata for the branch that closes a vectorisable loop: ``branch.set_metadata("llvm.loop", loop_metadata(m))``.
 
-    The rest of the last vector is masked instead of computed by a second, scalar loop: half the code to compile, and
-    results that do not depend on the position in the array. Needs a loop without run-time checks (pointers `noalias`).
+    The rest of the last vector is masked, where the processor can, instead of computed by a second, scalar loop: half
+    the code to compile, and results that do not depend on the position in the array. Needs a loop without run-time
+    checks (pointers `noalias`).
     """
-    true = ir.Constant(ir.IntType(1), 1)
     loop = module.add_metadata([f"loop {len(module.metadata)}"])
     # A loop's metadata is told apart from others by referring to itself.
-    loop.operands = (
-        loop,
-        module.add_metadata(["llvm.loop.vectorize.predicate.enable", true]),
-        module.add_metadata(["llvm.loop.unroll.disable"]),
-    )
+    loop.operands = (loop, module.add_metadata(["llvm.loop.unroll.disable"]))
+    if _has_masks():
+        true = ir.Constant(ir.IntType(1), 1)
+        loop.operands += (module.add_metadata(["llvm.loop.vectorize.predicate.enable", true]),)
     return loop
