@@ -72,6 +72,8 @@ def test_special_values_are_as_in_numpy(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["exp", "log", "tanh", "sin", "power", "fmod", "maximum"])
 def test_same_result_at_every_position(name, dtype):
+    if name not in FORMULAS and vector_bits() and not vector_math._has_masks():
+        pytest.skip("the rest of an array is left to the C library")
     args = [a[:333] for a in arguments(name, dtype, 100)]
     f = kernel(name, dtype)
     whole = f(*args)
