@@ -184,13 +184,17 @@ def _inexact(x: Any, what: str) -> Any:
     return x.copy() if x.ndim else x[()]
 
 
+_extending = threading.Lock()
+
+
 def _manual_level(*parts: Any) -> Level:
     """Level of a hand-made Dual: just inside its parts and the transform that runs now."""
     around = current_level()
     depth = max([around.depth, *(p.level.depth for p in parts if isinstance(p, Value))])
     nested = depth - around.depth
     if nested >= len(around.inner) and nested < 1000:
-        around.inner.extend(Forward(around.depth + 1 + i) for i in range(len(around.inner), nested + 1))
+        with _extending:  # outside of transforms all threads share one level
+            around.inner.extend(Forward(around.depth + 1 + i) for i in range(len(around.inner), nested + 1))
     if nested >= len(around.inner):
         fail(
             LeakedValueError,
