@@ -34,6 +34,15 @@ def routine_address(name: str) -> int:
     return int(get(capsule, get_name(capsule)))
 
 
+def _symbol(name: str) -> str:
+    return f"wengert.blas.{name}"
+
+
+def symbols() -> dict[str, int]:
+    """Addresses of the routines by the names under which compiled code calls them."""
+    return {_symbol(name): routine_address(name) for name, _ in _ROUTINES.values()}
+
+
 class Factor(NamedTuple):
     """An operand of a product: the stored matrix, and whether its transpose is meant."""
 
@@ -108,7 +117,7 @@ def emit_product(
             _I64,
         ],
     )
-    gemm = builder.inttoptr(ir.Constant(_I64, routine_address(name)), signature.as_pointer())
+    gemm = module.globals.get(_symbol(name)) or ir.Function(module, signature, _symbol(name))
 
     def text(letter: str) -> Register:
         return builder.bitcast(_constant(module, ir.IntType(8), ord(letter)), _I8P)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.compiler.native import compile_module
+from wengert.compiler.cache import compile_cached
 from wengert.core.values import ArrayType
 
 ALIGNMENT = 64  # of the workspace, in bytes
@@ -139,7 +139,7 @@ class FastEntry:
         symbols["PyArray_NewFromDescr"] = _word(pointer_of(capsule, name_of(capsule)) + 8 * 94)
         symbols |= {"PyArray_Type": id(np.ndarray), "numpy_true": id(np.True_), "numpy_false": id(np.False_)}
         text = resources.files("wengert.compiler").joinpath("entry.ll").read_text(encoding="utf-8")
-        self.module = compile_module(text, ["wengert_entry"], symbols)
+        self.module = compile_cached(text, ["wengert_entry"], symbols)
         self._address = self.module.address("wengert_entry")
 
     def bind(

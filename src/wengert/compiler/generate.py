@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import blas, loops, unroll
+from wengert.compiler import blas, cache, loops, unroll
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.native import NativeModule, compile_module
+from wengert.compiler.native import NativeModule, compile_module, load_object
 from wengert.compiler.plan import Call, Kernel, Map, Plan, Product, Step, make_plan
 from wengert.compiler.simplify import simplify
 from wengert.compiler.vector_math import MathLibrary
@@ -26,7 +27,7 @@ from wengert.core.program import Literal, Program, Variable
 from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, type_of
 from wengert.rules import contraction
-from wengert.transforms.mapped import evaluate_mapped, map_program
+from wengert.transforms.mapped import count_elements, evaluate_mapped, map_program
 
 _I8P = ir.IntType(8).as_pointer()
 _SIGNATURE = ir.FunctionType(ir.VoidType(), [_I8P.as_pointer()])
@@ -47,6 +48,14 @@ class Executable:
         The machine code.
     workspace : int
         Bytes of temporary arrays.
+    segments : list of str or Call
+        What is run in turn: names of native functions, and operations that NumPy does.
+    steps : dict of str to list of Step
+        What each of the native functions does.
+    symbols : dict of str to int
+        Addresses of what the machine code refers to by name.
+    timings : dict of str to float
+        Seconds that each stage of compilation took.
     """
 
     def __init__(self, program: Program, plan: Plan | None) -> None:
@@ -58,6 +67,11 @@ class Executable:
         self.offsets: dict[Variable, int] = {}
         self.native: NativeModule
         self.segments: list[str | Call] = []
+        self.steps: dict[str, list[Kernel | Map | Product]] = {}
+        self.symbols: dict[str, int] = {}
+        self.stored: tuple[int, ...] = ()
+        self.timings: dict[str, float] = {}
+        self.from_cache = False
         self.constants = {v: np.ascontiguousarray(x) for v, x in program.constants}
         self.functions: dict[str, Callable[..., None]] = {}
         self.entry: Callable[..., Any] | None = None
@@ -88,9 +102,23 @@ class Executable:
             size = int(np.prod(v.type.shape)) * v.type.dtype.itemsize
             self.workspace += -(-size // _ALIGNMENT) * _ALIGNMENT
 
-    def finish(self, native: NativeModule) -> None:
+    def open_segment(self) -> list[Kernel | Map | Product]:
+        """The steps of the last native function; of a new one, if the last segment is a call."""
+        if not self.segments or isinstance(self.segments[-1], Call):
+            name = f"segment{len(self.steps)}"
+            self.segments.append(name)
+            self.steps[name] = []
+        return self.steps[str(self.segments[-1])]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the native functions."""
+        return list(self.steps)
+
+    def finish(self, native: NativeModule, from_cache: bool) -> None:
         """Take the machine code."""
         self.native = native
+        self.from_cache = from_cache
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.functions = {s: prototype(native.address(s)) for s in self.segments if isinstance(s, str)}
 
@@ -112,7 +140,7 @@ class Executable:
     @property
     def work(self) -> int:
         """Number of elements that are computed, roughly the nanoseconds that it takes."""
-        return sum(int(np.prod(v.type.shape)) for op in self.program.operations for v in op.outputs)
+        return count_elements(self.program)
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Run on plain values of the types of the program."""
@@ -158,17 +186,62 @@ class Executable:
 
 
 def generate(program: Program) -> Executable:
-    """Compile a simplified program."""
+    """Compile a simplified program, or find its machine code in the cache.
+
+    What an `Executable` consists of besides machine code depends on the program, and on which variables had to be
+    stored for the loops to be written (`Executable.stored`, which the cache keeps too): with the machine code at hand,
+    no LLVM IR is written.
+    """
+    clock = Stopwatch()
     program = expand_maps(program)
-    if unroll.can_unroll(program):
-        return _generate_unrolled(program)
-    stored: list[Variable] = []
+    unrolled = unroll.can_unroll(program)
+    clock("plan")
+    key = cache.program_key(program)
+    found = cache.lookup(key)
+    clock("look up")
+    stored = [] if found is None else list(found.stored)
     while True:
-        plan = make_plan(program, stored)
-        try:
-            return _generate_loops(program, plan)
-        except loops.CannotPull as problem:
-            stored.append(problem.variable)
+        executable = Executable(program, None if unrolled else make_plan(program, _variables(program, stored)))
+        executable.stored = tuple(stored)
+        arrange(executable)
+        clock("plan")
+        if found is not None:
+            try:
+                native = load_object(found.object_code, executable.names, executable.symbols)
+            except RuntimeError:  # made on another system, which has other libraries
+                found, stored = None, []
+                continue
+        else:
+            try:
+                module = write(executable)
+            except loops.CannotPull as problem:
+                stored.append(_variables(program).index(problem.variable))
+                continue
+            clock("write")
+            native = compile_module(module, executable.names, executable.symbols)
+            cache.store(key, cache.Saved(native.object_code, tuple(stored)))
+        executable.finish(native, from_cache=found is not None)
+        executable.timings = clock.timings | native.timings
+        return executable
+
+
+class Stopwatch:
+    """Time per stage: ``clock(stage)`` adds the time since the last call to that stage."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def __call__(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[stage] = self.timings.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+def _variables(program: Program, numbers: Sequence[int] | None = None) -> list[Variable]:
+    """The variables that operations define, or those with these numbers in that list."""
+    defined = [v for op in program.operations for v in op.outputs]
+    return defined if numbers is None else [defined[n] for n in numbers]
 
 
 def expand_maps(program: Program) -> Program:
@@ -191,8 +264,51 @@ def expand_maps(program: Program) -> Program:
     return simplify(expand_maps(expanded))
 
 
-def _generate_unrolled(program: Program) -> Executable:
-    executable = Executable(program, None)
+def arrange(executable: Executable) -> None:
+    """Give the temporary arrays their places, and the steps between two calls of NumPy to one native function each."""
+    plan = executable.plan
+    if plan is None:
+        executable.segments, executable.steps = ["program"], {"program": []}
+        return
+    executable.allocate([v for step in plan.steps for v in _results(step)])
+    for step in plan.steps:
+        if isinstance(step, Call):
+            executable.segments.append(step)
+        else:
+            executable.open_segment().append(step)
+    if _copies(executable):
+        executable.open_segment()
+    executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
+    if any(isinstance(step, Product) for step in plan.steps):
+        executable.symbols |= blas.symbols()
+
+
+def write(executable: Executable) -> ir.Module:
+    """Write the LLVM IR. It has no addresses in it, only names that are in `Executable.symbols`."""
+    if executable.plan is None:
+        return _write_unrolled(executable)
+    module = ir.Module("program")
+    library = MathLibrary(module)
+    names = (f"kernel{i}" for i in itertools.count())
+    for name, steps in executable.steps.items():
+        parts: list[loops.KernelWriter | unroll.MapWriter | Product] = []
+        for step in steps:
+            if isinstance(step, Product):
+                parts.append(step)
+                continue
+            if isinstance(step, Kernel):
+                writer = loops.KernelWriter(executable.plan, step, module, library, next(names))
+            else:
+                writer = unroll.MapWriter(step.operation, module, library, next(names))
+            writer.write()
+            parts.append(writer)
+        last = name == executable.segments[-1]
+        _write_segment(executable, module, library, name, parts, _copies(executable) if last else [])
+    return module
+
+
+def _write_unrolled(executable: Executable) -> ir.Module:
+    program = executable.program
     module = ir.Module("program")
     function = ir.Function(module, _SIGNATURE, "program")
     em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), MathLibrary(module, vectorise=False))
@@ -204,9 +320,7 @@ def _generate_unrolled(program: Program) -> Executable:
     for p, elements, t in zip(pointers[len(inputs) :], outputs, executable.out_types, strict=True):
         unroll.store_elements(em, p, elements, t.dtype)
     em.builder.ret_void()
-    executable.segments = ["program"]
-    executable.finish(compile_module(module, ["program"]))
-    return executable
+    return module
 
 
 def _load_pointers(em: Emitter, table: Register, count: int) -> list[Register]:
@@ -214,43 +328,17 @@ def _load_pointers(em: Emitter, table: Register, count: int) -> list[Register]:
     return [b.load(b.gep(table, [ir.Constant(ir.IntType(64), i)])) for i in range(count)]
 
 
-def _generate_loops(program: Program, plan: Plan) -> Executable:
-    executable = Executable(program, plan)
-    module = ir.Module("program")
-    library = MathLibrary(module)
-    executable.allocate([v for step in plan.steps for v in _results(step)])
-    names = (f"kernel{i}" for i in itertools.count())
-    segments: list[list[loops.KernelWriter | unroll.MapWriter | Product] | Call] = []
-    for step in plan.steps:
-        if isinstance(step, Call):
-            segments.append(step)
-            continue
-        if isinstance(step, Kernel):
-            part = loops.KernelWriter(plan, step, module, library, next(names))
-            part.write()
-        elif isinstance(step, Map):
-            part = unroll.MapWriter(step.operation, module, library, next(names))
-            part.write()
-        else:
-            part = step
-        if not segments or isinstance(segments[-1], Call):
-            segments.append([])
-        segments[-1].append(part)  # type: ignore[union-attr]
-    copies = _copies(executable)
-    if copies and (not segments or isinstance(segments[-1], Call)):
-        segments.append([])
-    functions = []
-    for segment in segments:
-        if isinstance(segment, Call):
-            executable.segments.append(segment)
-            continue
-        name = f"segment{len(functions)}"
-        last = segment is segments[-1]
-        _write_segment(executable, module, library, name, segment, copies if last else [])
-        functions.append(name)
-        executable.segments.append(name)
-    executable.finish(compile_module(module, functions))
-    return executable
+def _constant(executable: Executable, module: ir.Module, v: Variable) -> Register:
+    """An array that the program refers to, as a variable from outside whose address is given when linking."""
+    name = _constant_name(list(executable.constants).index(v))
+    if name not in module.globals:
+        variable: Any = ir.GlobalVariable(module, ir.ArrayType(ir.IntType(8), executable.constants[v].nbytes), name)
+        variable.global_constant = True
+    return module.globals[name]
+
+
+def _constant_name(number: int) -> str:
+    return f"wengert.constant{number}"
 
 
 def _results(step: Step) -> list[Variable]:
@@ -293,7 +381,7 @@ def _write_segment(
         root = v
         while executable.plan is not None and root in executable.plan.aliases:
             root = executable.plan.aliases[root]
-        return b.inttoptr(ir.Constant(ir.IntType(64), executable.constants[root].ctypes.data), _I8P)
+        return b.bitcast(_constant(executable, module, root), _I8P)
 
     for writer in parts:
         if isinstance(writer, Product):

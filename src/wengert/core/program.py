@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,24 +131,30 @@ class Program:
     @functools.cached_property
     def key(self) -> str:
         """Digest of everything that determines the results: equal for equal programs, whatever their names."""
+        return self.digest(lambda x: f"{x!r} {id(x)}")
+
+    def digest(self, describe: Callable[[Any], str]) -> str:
+        """Digest of everything that determines the results.
+
+        Numbers, arrays, containers and programs are taken by value; `describe` says what stands for anything else:
+        primitives, functions, values of a transform.
+        """
         numbers: dict[Variable, int] = {}
 
         def text(atom: Atom) -> str:
             if isinstance(atom, Literal):
-                return f"{type(atom.value).__name__}:{atom.value!r}"
+                return _content(atom.value, describe)
             return str(numbers.setdefault(atom, len(numbers)))
 
         digest = hashlib.sha256()
         for v in self.inputs:
             digest.update(f"in {text(v)} {show_type(v.type)}\n".encode())
         for v, value in self.constants:
-            digest.update(f"constant {text(v)} {show_type(v.type)}\n".encode())
-            digest.update(
-                np.ascontiguousarray(value).tobytes() if not hasattr(value, "level") else str(id(value)).encode()
-            )
+            digest.update(f"constant {text(v)} {_content(value, describe)}\n".encode())
         for op in self.operations:
-            outs, ins, params = list(map(text, op.outputs)), list(map(text, op.inputs)), sorted(op.params.items())
-            digest.update(f"{outs} = {op.primitive.name} {ins} {params!r}\n".encode())
+            outs = [f"{text(v)} {show_type(v.type)}" for v in op.outputs]
+            ins, params = list(map(text, op.inputs)), _content(op.params, describe)
+            digest.update(f"{outs} = {describe(op.primitive)} {ins} {params}\n".encode())
         digest.update(f"return {[text(a) for a in self.outputs]}".encode())
         return digest.hexdigest()
 
@@ -194,6 +200,24 @@ class Program:
         for v, number in last.items():
             result.setdefault(number, []).append(v)
         return result
+
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, slice, type(Ellipsis), np.dtype, np.generic)
+
+
+def _content(value: Any, describe: Callable[[Any], str]) -> str:
+    """Text that is equal for equal parameters, literals and constants."""
+    if isinstance(value, Program):
+        return f"program {value.digest(describe)}"
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return f"array {value.dtype.str} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({','.join(_content(x, describe) for x in value)})"
+    if isinstance(value, dict):
+        return f"dict({','.join(f'{k!r}:{_content(x, describe)}' for k, x in sorted(value.items()))})"
+    if isinstance(value, _PLAIN):
+        return f"{type(value).__name__}:{value!r}"
+    return describe(value)
 
 
 def output_types(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[ArrayType]:
