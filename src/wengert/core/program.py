@@ -131,7 +131,7 @@ class Program:
     @functools.cached_property
     def key(self) -> str:
         """Digest of everything that determines the results: equal for equal programs, whatever their names."""
-        return self.digest(lambda x: f"{x!r} {id(x)}")
+        return self.digest(by_identity)
 
     def digest(self, describe: Callable[[Any], str]) -> str:
         """Digest of everything that determines the results.
@@ -143,17 +143,17 @@ class Program:
 
         def text(atom: Atom) -> str:
             if isinstance(atom, Literal):
-                return _content(atom.value, describe)
+                return content(atom.value, describe)
             return str(numbers.setdefault(atom, len(numbers)))
 
         digest = hashlib.sha256()
         for v in self.inputs:
             digest.update(f"in {text(v)} {show_type(v.type)}\n".encode())
         for v, value in self.constants:
-            digest.update(f"constant {text(v)} {_content(value, describe)}\n".encode())
+            digest.update(f"constant {text(v)} {content(value, describe)}\n".encode())
         for op in self.operations:
             outs = [f"{text(v)} {show_type(v.type)}" for v in op.outputs]
-            ins, params = list(map(text, op.inputs)), _content(op.params, describe)
+            ins, params = list(map(text, op.inputs)), content(op.params, describe)
             digest.update(f"{outs} = {describe(op.primitive)} {ins} {params}\n".encode())
         digest.update(f"return {[text(a) for a in self.outputs]}".encode())
         return digest.hexdigest()
@@ -205,16 +205,21 @@ class Program:
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, slice, type(Ellipsis), np.dtype, np.generic)
 
 
-def _content(value: Any, describe: Callable[[Any], str]) -> str:
-    """Text that is equal for equal parameters, literals and constants."""
+def by_identity(x: Any) -> str:
+    """Text that tells objects of this process apart."""
+    return f"{x!r} {id(x)}"
+
+
+def content(value: Any, describe: Callable[[Any], str] = by_identity) -> str:
+    """Text that is equal for equal parameters, literals and constants; `describe` as in `Program.digest`."""
     if isinstance(value, Program):
         return f"program {value.digest(describe)}"
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return f"array {value.dtype.str} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__}({','.join(_content(x, describe) for x in value)})"
+        return f"{type(value).__name__}({','.join(content(x, describe) for x in value)})"
     if isinstance(value, dict):
-        return f"dict({','.join(f'{k!r}:{_content(x, describe)}' for k, x in sorted(value.items()))})"
+        return f"dict({','.join(f'{k!r}:{content(x, describe)}' for k, x in sorted(value.items()))})"
     if isinstance(value, _PLAIN):
         return f"{type(value).__name__}:{value!r}"
     return describe(value)
