@@ -3,6 +3,7 @@
 `RULES` lists the rules in the order in which they are tried. A rule gets the operation with its inputs already
 simplified and returns the atom that replaces it, or None. Equal operations are merged on the way (hash-consing), and
 what no result depends on is dropped at the end. Every rule keeps results bit for bit, NaN and signed zeros included.
+Operations that are combinations of others (`wengert.compiler.expand`) are replaced first.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.expand import expansion
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
-from wengert.core.program import Atom, Literal, Operation, Program, Variable, output_types
+from wengert.core.program import Atom, Literal, Operation, Program, Variable, content, output_types
 from wengert.core.values import ArrayType, type_of
 from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
@@ -46,7 +48,7 @@ class Builder:
                 replacement = rule(self, primitive, inputs, params)
                 if replacement is not None:
                     return (replacement,)
-        key = (primitive.number, tuple(map(_key, inputs)), repr(params))
+        key = (primitive.number, tuple(map(_key, inputs)), content(params))
         outputs = self.known.get(key)
         if outputs is None:
             types = output_types(primitive, [a.value if isinstance(a, Literal) else a.type for a in inputs], params)
@@ -95,12 +97,22 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
     def read(atom: Atom) -> Atom:
         return atom if isinstance(atom, Literal) else env[atom]
 
+    def rebuild(operations: Sequence[Operation]) -> None:
+        for op in operations:
+            inner = expansion(op) if "expand" not in without else None
+            if inner is not None:
+                env.update(zip(inner.inputs, map(read, op.inputs), strict=True))
+                rebuild(inner.operations)
+                env.update(zip(op.outputs, map(read, inner.outputs), strict=True))
+                continue
+            if op.primitive is map_program:
+                op = op._replace(params={**op.params, "program": simplify(op.params["program"], without)})
+            outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
+            env.update(zip(op.outputs, outputs, strict=True))
+
     for op in program.operations:
         builder.location = op.location
-        if op.primitive is map_program:
-            op = op._replace(params={**op.params, "program": simplify(op.params["program"], without)})
-        outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
-        env.update(zip(op.outputs, outputs, strict=True))
+        rebuild([op])
     results = [read(a) for a in program.outputs]
     return _without_dead_code(Program(program.name, inputs, constants, builder.operations, results))
 
@@ -178,7 +190,7 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
     """An elementwise operation takes the number instead of an array that is full of it."""
     if not isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p is not e.where:
         return None
-    if params:
+    if params or p is e.power:  # NumPy computes x**0.5 and x**[0.5] in different ways
         return None
     new = []
     for a in inputs:
@@ -247,14 +259,18 @@ def _structure(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) 
             return inputs[0]
         if (op := b.source(inputs[0], transpose)) is not None:
             return b.one(transpose, op.inputs[0], axes=tuple(op.params["axes"][a] for a in axes))
-    if p is c.reduce_sum and params["axis"] == ():
+    if (
+        p is c.reduce_sum
+        and params["axis"] == ()
+        and _type(inputs[0]) == output_types(p, [_type(inputs[0])], params)[0]
+    ):
         return inputs[0]
     full = b.source(inputs[0], c.broadcast_to) if inputs else None
     moves = p in (c.reshape, transpose, c.broadcast_to) or (p is index and len(inputs) == 1)
     if moves and full is not None and isinstance(full.inputs[0], Literal):
         (t,) = output_types(p, [_type(inputs[0])], params)
         return b.one(c.broadcast_to, full.inputs[0], shape=t.shape) if t.shape else full.inputs[0]
-    if p is c.conj and _type(inputs[0]).dtype.kind != "c":
+    if p is c.conj and _type(inputs[0]).dtype.kind in "iuf":
         return inputs[0]
     return None
 

@@ -1,0 +1,51 @@
+"""Operations that are compiled as a combination of simpler ones, which then are fused with what is around them.
+
+`EXPANSIONS` has a function of values for each. It computes what the operation's own NumPy code does, in the same way,
+so that results agree to a few units in the last place, infinities and NaN included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from wengert.core.combinators import astype, reduce_sum
+from wengert.core.primitive import Primitive
+from wengert.core.program import Operation, Program, Variable
+from wengert.core.staging import record
+from wengert.core.values import dtype_of, shape_of
+from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, where
+from wengert.rules.reductions import reduce_max, restore
+from wengert.rules.special import logsumexp, shift
+
+
+def _finite_or_zero(x: Any) -> Any:
+    return where(isfinite(x), x, dtype_of(x).type(0))
+
+
+def _logsumexp(x: Any, *, axis: tuple[int, ...]) -> Any:
+    """The largest terms count as 1 each and stay out of the sum, so that the rest of it is exact when it is small."""
+    largest = reduce_max(x, axis=axis)
+    is_largest = equal(x, restore(largest, shape_of(x), axis))
+    count = reduce_sum(astype(is_largest, dtype=dtype_of(x)), axis=axis)
+    smaller = exp(x - restore(_finite_or_zero(largest), shape_of(x), axis))
+    rest = reduce_sum(where(is_largest, dtype_of(x).type(0), smaller), axis=axis)
+    return log1p(rest / count) + log(count) + largest
+
+
+def _shift(x: Any, *, axis: tuple[int, ...]) -> Any:
+    return _finite_or_zero(restore(reduce_max(x, axis=axis), shape_of(x), axis))
+
+
+EXPANSIONS: dict[Primitive, Callable[..., Any]] = {logsumexp: _logsumexp, shift: _shift}
+
+
+def expansion(op: Operation) -> Program | None:
+    """Return the program of one operation in terms of others, if it has one: for real numbers, and not for none."""
+    function = EXPANSIONS.get(op.primitive)
+    if function is None or len(op.inputs) != 1:
+        return None
+    (x,) = op.inputs
+    if not isinstance(x, Variable) or x.type.dtype.kind != "f" or 0 in x.type.shape:
+        return None
+    return record(lambda x: [function(x, **op.params)], [x.type], op.primitive.name)
