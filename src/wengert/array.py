@@ -256,7 +256,7 @@ class Array:
         own = value.dtype
         if own == dtype:
             return value
-        if dtype.kind not in "fc" and own.kind in "fc":
+        if dtype.kind not in "fc" and own.kind in "fc" and not isinstance(value, Staged):
             fail(
                 UnsupportedOperationError,
                 f"a traced {own} value was written into an array of dtype {dtype}, which would cut off its derivative. "

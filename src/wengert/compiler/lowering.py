@@ -181,12 +181,16 @@ def _sign(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
     if dtype.kind == "f":
         return em.math("sign", x[0])
     b, zero = em.builder, ir.Constant(x[0].type, 0)
+    if dtype.kind == "u":
+        return b.zext(b.icmp_unsigned("!=", x[0], zero), x[0].type)
     positive = b.zext(b.icmp_signed(">", x[0], zero), x[0].type)
     return b.sub(positive, b.zext(b.icmp_signed("<", x[0], zero), x[0].type))
 
 
 def _signbit(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
     b = em.builder
+    if dtype.kind not in "if":
+        return ir.Constant(ir.IntType(1), 0)
     bits = b.bitcast(x[0], ir.IntType(dtype.itemsize * 8)) if dtype.kind == "f" else x[0]
     return b.icmp_signed("<", bits, ir.Constant(bits.type, 0))
 
