@@ -54,7 +54,8 @@ class Stage(Level):
         super().__init__()
         self.inputs: list[Variable] = []
         self.operations: list[Operation] = []
-        self.constants: dict[int, tuple[Variable, Any]] = {}  # by identity
+        # By identity: the object and, for each contents that it had while it was read, a variable and a copy.
+        self.constants: dict[int, tuple[Any, list[tuple[Variable, Any]]]] = {}
         self.count = 0
 
     def variable(self, type_: ArrayType) -> Variable:
@@ -83,14 +84,13 @@ class Stage(Level):
             return Literal(x)
         if isinstance(x, np.ndarray) and x.ndim == 0:
             return Literal(x[()])
-        known = self.constants.get(id(x))
-        if known is None:
-            kept = x.copy() if isinstance(x, np.ndarray) else x
-            known = self.constants[id(x)] = (self.variable(type_of(x)), (x, kept))
-        elif isinstance(x, np.ndarray) and not np.array_equal(known[1][1], x, equal_nan=x.dtype.kind in "fc"):
-            # The same array, overwritten since: another constant.
-            known = self.constants[id(known)] = (self.variable(type_of(x)), (x, x.copy()))
-        return known[0]
+        _, versions = self.constants.setdefault(id(x), (x, []))
+        for variable, kept in versions:
+            if kept is x or _same_contents(kept, x):
+                return variable
+        variable = self.variable(type_of(x))
+        versions.append((variable, x.copy() if isinstance(x, np.ndarray) else x))
+        return variable
 
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Append the operation to the program."""
@@ -110,8 +110,19 @@ class Stage(Level):
     def program(self, name: str, outputs: Sequence[Any]) -> Program:
         """Finish recording."""
         atoms = [self.atom(x) for x in outputs]
-        constants = [(v, kept) for v, (_, kept) in self.constants.values()]
+        constants = [version for _, versions in self.constants.values() for version in versions]
         return Program(name, self.inputs, constants, self.operations, atoms)
+
+
+def _same_contents(kept: Any, x: Any) -> bool:
+    """Whether an array still holds what it held, bit for bit."""
+    if not isinstance(x, np.ndarray) or kept.shape != x.shape or kept.dtype != x.dtype:
+        return False
+    if x.dtype.hasobject:
+        return bool(np.array_equal(kept, x))
+    if x.flags.c_contiguous and kept.flags.c_contiguous:
+        return bool(np.array_equal(kept.reshape(-1).view(np.uint8), x.reshape(-1).view(np.uint8)))
+    return kept.tobytes() == x.tobytes()
 
 
 def record(function: Callable[..., Sequence[Any]], types: Sequence[ArrayType], name: str) -> Program:
