@@ -19,7 +19,7 @@ from llvmlite import ir
 from wengert.compiler import blas, cache, loops, unroll
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.native import NativeModule, compile_module, load_object
+from wengert.compiler.native import NativeModule, compile_module, host, load_object
 from wengert.compiler.plan import Call, Kernel, Map, Plan, Product, Step, make_plan
 from wengert.compiler.simplify import simplify
 from wengert.compiler.vector_math import MathLibrary
@@ -40,8 +40,8 @@ class Executable:
 
     Attributes
     ----------
-    program : Program
-        What was compiled.
+    program, recorded : Program
+        What was compiled, and what that was made from.
     plan : Plan or None
         Its loops and buffers; None if it was unrolled into straight-line code.
     native : NativeModule
@@ -72,6 +72,7 @@ class Executable:
         self.stored: tuple[int, ...] = ()
         self.timings: dict[str, float] = {}
         self.from_cache = False
+        self.recorded = program
         self.constants = {v: np.ascontiguousarray(x) for v, x in program.constants}
         self.functions: dict[str, Callable[..., None]] = {}
         self.entry: Callable[..., Any] | None = None
@@ -193,6 +194,8 @@ def generate(program: Program) -> Executable:
     no LLVM IR is written.
     """
     clock = Stopwatch()
+    host()
+    clock("start LLVM")
     program = expand_maps(program)
     unrolled = unroll.can_unroll(program)
     clock("plan")

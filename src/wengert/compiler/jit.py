@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.generate import Executable, generate
+from wengert.compiler.generate import Executable, Stopwatch, generate
+from wengert.compiler.inspect import Inspection
 from wengert.compiler.record import native_type, numeric_value
 from wengert.compiler.simplify import simplify
 from wengert.core import containers
@@ -19,6 +20,7 @@ from wengert.derivatives.calls import Outputs, to_user, to_value
 from wengert.derivatives.forward import jvp
 from wengert.derivatives.gradient import vjp
 from wengert.derivatives.vectorize import vmap
+from wengert.errors import InputTypeError, fail
 
 Flat = Callable[..., list[Any]]
 
@@ -38,12 +40,18 @@ class FlatFunction:
     def compiled(self, types: tuple[ArrayType, ...]) -> Executable | None:
         """Return the executable for these types; None if the function depends on traced values from outside."""
         if types not in self.executables:
+            clock = Stopwatch()
             with Stage() as stage:
                 outs = self.function(*[stage.input(t) for t in types])
                 program = stage.program(self.name, outs)
             if any(isinstance(x, Value) for _, x in program.constants):
                 return None
-            self.executables[types] = generate(simplify(program))
+            clock("record")
+            simplified = simplify(program)
+            clock("simplify")
+            executable = self.executables[types] = generate(simplified)
+            executable.recorded = program
+            executable.timings = clock.timings | executable.timings
         return self.executables[types]
 
     def __call__(self, *values: Any) -> list[Any]:
@@ -168,7 +176,7 @@ class JitCall(Primitive):
 jit_call = JitCall()
 
 
-def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Callable[..., Any]:
+def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitted:
     """Return a function that compiles `fun` to native code for the types of its arguments, and runs that.
 
     Parameters
@@ -180,8 +188,8 @@ def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Ca
 
     Returns
     -------
-    callable
-        With the arguments and results of `fun`.
+    Jitted
+        Callable with the arguments and results of `fun`. Its method ``inspect(*args)`` shows each stage of compilation.
 
     Raises
     ------
@@ -200,11 +208,11 @@ def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Ca
     """
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     # A class of its own, so that the compiled entry can become its __call__.
-    cls = type("Jitted", (_Jitted,), {"__doc__": fun.__doc__, "__module__": getattr(fun, "__module__", __name__)})
+    cls = type("Jitted", (Jitted,), {"__doc__": fun.__doc__, "__module__": getattr(fun, "__module__", __name__)})
     return cls(fun, static)
 
 
-class _Jitted:
+class Jitted:
     """A function under `jit`."""
 
     def __init__(self, fun: Callable[..., Any], static: tuple[int, ...]) -> None:
@@ -220,7 +228,56 @@ class _Jitted:
             self._shortcut(flat, types, args, leaves, result)
         return result
 
+    def inspect(self, *args: Any, **kwargs: Any) -> Inspection:
+        """Compile for these arguments, unless that is done already, and show each stage of it; run nothing.
+
+        Returns
+        -------
+        Inspection
+            The report, on the very program that a call with such arguments runs.
+
+        Raises
+        ------
+        InputTypeError
+            An argument, or an array that the function uses, is being differentiated, mapped or recorded.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wengert import jit
+        >>> f = jit(lambda x: np.sum(np.sin(x) ** 2))
+        >>> print(f.inspect(np.zeros(10_000)).kernels)
+        native function segment0
+          loop over 10000
+            reads    a
+            computes sin, square
+            reduces  d: float64[] = add over axis 0 of c
+        """
+        flat, _, _, values = self._prepare(args, kwargs)
+        executable = None
+        if not any(isinstance(v, Value) for v in values):
+            executable = flat.compiled(tuple(map(native_type, values)))
+        if executable is None:
+            fail(
+                InputTypeError,
+                "inspect shows how a function is compiled for plain arguments, and here something is being "
+                "differentiated, mapped or recorded; call inspect outside, as in jit(grad(f)).inspect(x).",
+            )
+        return Inspection(executable)
+
+    lower = inspect
+
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        flat, out_structure, leaves, values = self._prepare(args, kwargs)
+        outs = flat(*values)
+        result = containers.unflatten(out_structure[0], [to_user(o) for o in outs])
+        types = None if any(isinstance(v, Value) for v in values) else tuple(map(native_type, values))
+        return result, flat, types, leaves
+
+    def _prepare(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[FlatFunction, list[Any], list[Any], list[Any]]:
+        """Take the containers of the arguments apart, and find the flat function for them."""
         fixed = tuple((n % len(args), args[n]) for n in self.static)
         positions = {n for n, _ in fixed}
         moving = tuple(a for n, a in enumerate(args) if n not in positions)
@@ -230,11 +287,7 @@ class _Jitted:
         if found is None:
             found = self.flat[key] = self._flatten(structure, dict(fixed), len(args))
         flat, out_structure = found
-        values = [numeric_value(x) for x in leaves]
-        outs = flat(*values)
-        result = containers.unflatten(out_structure[0], [to_user(o) for o in outs])
-        types = None if any(isinstance(v, Value) for v in values) else tuple(map(native_type, values))
-        return result, flat, types, leaves
+        return flat, out_structure, leaves, [numeric_value(x) for x in leaves]
 
     def _slow_call(self, *args: Any, **kwargs: Any) -> Any:
         """Call with arguments that the entry was not made for."""

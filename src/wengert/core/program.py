@@ -40,7 +40,7 @@ class Literal(NamedTuple):
     value: Any
 
     def __repr__(self) -> str:
-        return repr(self.value) if isinstance(self.value, (bool, int, float, complex)) else str(self.value)
+        return str(self.value)
 
 
 Atom = Variable | Literal
@@ -98,6 +98,9 @@ class Program:
         for text, op in zip(texts, self.operations, strict=True):
             place = "" if op.location is None else f"  # {op.location[0].rpartition('/')[2]}:{op.location[1]}"
             lines.append(text.ljust(width) + place if place else text)
+            for inner in op.params.values():
+                if isinstance(inner, Program):
+                    lines += [f"        {line}" for line in str(inner).splitlines()]
         lines.append(f"    return {', '.join(map(repr, self.outputs))}")
         return "\n".join(lines)
 
@@ -262,4 +265,6 @@ def _show_param(value: Any) -> str:
         return ":".join(parts[:2] if value.step is None else parts)
     if isinstance(value, tuple):
         return "(" + ",".join(_show_param(v) for v in value) + ")"
+    if isinstance(value, Program):
+        return "below"
     return "…" if value is Ellipsis else str(value)
