@@ -2,7 +2,8 @@
 
 `RULES` lists the rules in the order in which they are tried. A rule gets the operation with its inputs already
 simplified and returns the atom that replaces it, or None. Equal operations are merged on the way (hash-consing), and
-what no result depends on is dropped at the end. Every rule keeps results bit for bit, NaN and signed zeros included.
+what no result depends on is dropped at the end. Every rule keeps results bit for bit, NaN and signed zeros included;
+only the sign of a derivative that is zero may change ("strong products").
 Operations that are combinations of others (`wengert.compiler.expand`) are replaced first.
 """
 
@@ -195,7 +196,9 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
     new = []
     for a in inputs:
         op = b.source(a, c.broadcast_to)
-        new.append(op.inputs[0] if op is not None and isinstance(op.inputs[0], Literal) else a)
+        # Strongly typed, as the array is.
+        full = op is not None and isinstance(op.inputs[0], Literal)
+        new.append(Literal(_type(a).dtype.type(op.inputs[0].value)) if full else a)
     if all(n is a for n, a in zip(new, inputs, strict=True)):
         return None
     shape = np.broadcast_shapes(*(_type(a).shape for a in inputs))
@@ -204,7 +207,9 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
 
 
 def _identities(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
-    """x·1, x/1, x-0, x+(-0) and -(-x)."""
+    """x·1, x/1, x-0, x+(-0) and -(-x); not of complex numbers, whose products mix the parts."""
+    if any(_type(a).dtype.kind == "c" for a in inputs):
+        return None
     if p in (e.multiply, c.tangent_product) and _is(inputs[0], 1):
         return _same_result_type(b, p, inputs, params, inputs[1])
     if (p in (e.multiply, c.tangent_product, e.divide) and _is(inputs[1], 1)) or (
@@ -234,7 +239,7 @@ def _powers(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> 
 
 
 def _strong(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
-    """A product with a number that is finite and not zero needs no strong zeros."""
+    """A product with a number that is finite and not zero needs no strong zeros; it may be -0.0 where they are 0.0."""
     if p is not c.strong_multiply:
         return None
     for i in (0, 1):
