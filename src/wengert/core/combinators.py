@@ -237,10 +237,12 @@ class Linear(Primitive):
                 sweep.into(parent, saved[0], self.into, ct, saved[1:], params)
                 continue
             c = conjugate(transpose(real_ct, *saved, **params))
-            c = narrow(c, saved[k])
-            own = k == 0 and owned and "donate" in params  # then `c` may be `ct` itself, and nobody else has it
-            fresh = own if c is ct else type(c) is _ndarray and c.base is None
-            sweep.add(parent, c, fresh)
+            narrowed = narrow(c, saved[k])
+            if k == 0 and "donate" in params and narrowed is c:
+                fresh = owned or c is not ct  # a write: it returns the buffer of `ct` or a copy, whatever the type
+            else:
+                fresh = type(narrowed) is _ndarray and narrowed is not ct and narrowed.base is None
+            sweep.add(parent, narrowed, fresh)
 
 
 class Multilinear(Primitive):
@@ -472,7 +474,8 @@ def shifted(axes: Any) -> Any:
 
 
 def _sum(x: Any, *, axis: tuple[int, ...]) -> Any:
-    return np.add.reduce(x, axis=axis) if axis else x
+    # Without axes only the dtype changes: integers become int64.
+    return np.add.reduce(x, axis=axis) if axis or dtype_of(x).kind in "biu" else x
 
 
 def _sum_transpose(ct: Any, x: ArrayType, *, axis: tuple[int, ...]) -> Any:

@@ -240,7 +240,8 @@ class Sweep:
         else:
             total = present + ct
             cotangents[slot] = total
-            self.owned[slot] = type(total) is _ndarray
+            # The sum of two values may contain parts of either (a tangent, where the other one has none).
+            self.owned[slot] = type(total) is _ndarray or (fresh and self.owned[slot])
 
     def into(
         self,
