@@ -6,8 +6,9 @@ variable says is looked up when a setting is first needed.
 Attributes
 ----------
 threads : int
-    How many threads a compiled program may use. Default: ``WENGERT_NUM_THREADS``, or the number of processor cores that
-    this process may run on.
+    How many threads a compiled program may use for a large loop; a change takes effect at the next call. Matrix
+    products are done by BLAS, whose threads are set by its own means (``OPENBLAS_NUM_THREADS``, for example). Default:
+    ``WENGERT_NUM_THREADS``, or the number of processor cores that this process may run on.
 cache_directory : Path or None
     Where `jit` keeps machine code, so that later processes need not compile again; None switches that off. Default:
     ``WENGERT_CACHE``, if it is a path; None, if it is ``0`` or ``off``; else the folder ``wengert`` in the user's cache
@@ -32,6 +33,7 @@ ValueError: threads must be a whole number of at least 1, not 0
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -43,6 +45,7 @@ cache_directory: Path | None
 cache_bytes: int
 
 _DEFAULT_CACHE_BYTES = 256 * 2**20
+_threads = ctypes.c_int32()
 
 
 def _whole_number(value: Any, name: str) -> int:
@@ -124,6 +127,13 @@ class _Settings(ModuleType):
         elif not name.startswith("__"):
             raise AttributeError(f"there is no setting {name!r}; there are {', '.join(_SETTINGS)}")
         super().__setattr__(name, value)
+        if name == "threads":
+            _threads.value = min(value, 2**31 - 1)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name == "threads":
+            threads_address()
 
 
 def __getattr__(name: str) -> Any:
@@ -133,6 +143,12 @@ def __getattr__(name: str) -> Any:
     value = _SETTINGS[name][0]()
     setattr(sys.modules[__name__], name, value)
     return value
+
+
+def threads_address() -> int:
+    """Where compiled code finds the number of threads, an int32: a change takes effect at the next call."""
+    _threads.value = min(sys.modules[__name__].threads, 2**31 - 1)
+    return ctypes.addressof(_threads)
 
 
 sys.modules[__name__].__class__ = _Settings

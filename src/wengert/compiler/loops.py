@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from wengert.compiler import parallel
 from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
 from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
 from wengert.compiler.vector_math import MathLibrary, loop_metadata
@@ -70,6 +71,7 @@ class KernelWriter:
         self.loop_variables: list[Register] = []
         self.memo: dict[Any, Any] = {}
         self.function: Any = None
+        self.split: parallel.Split | None = None
 
     @property
     def results(self) -> list[Variable]:
@@ -284,14 +286,18 @@ class KernelWriter:
         intervals = self.pieces()
         kernel = self.kernel
         results = kernel.results
+        self.split = self._choose_split(intervals)
         types = [memory_type(v.type.dtype).as_pointer() for v in (*self.leaves, *results)]
+        if self.split is not None:
+            types += [_I64, _I64]
         function = self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
         function.linkage = "internal"
         function.attributes.add("noinline")
         function.attributes.add("nounwind")
-        for argument in function.args:
+        for argument in function.args[: len(self.leaves) + len(results)]:
             argument.add_attribute("noalias")
-        self.pointers = dict(zip((*self.leaves, *results), function.args, strict=True))
+        self.pointers = dict(zip((*self.leaves, *results), function.args, strict=False))
+        self.share = function.args[-2:]
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.em = Emitter(builder, self.library)
         self.accumulators: dict[int, Register] = {}
@@ -302,15 +308,61 @@ class KernelWriter:
                 self._fill(op)
         self._nest(0, intervals)
         self.em.builder.ret_void()
-        return function
+        if self.split is not None:
+            partials = [self._partial(op) for op in kernel.reductions if self.split.axis in op.params["axis"]]
+            self.function = parallel.write_launcher(self.module, function, self.split, partials)
+        return self.function
 
-    def _fill(self, op: Operation) -> None:
+    def _choose_split(self, intervals: Sequence[Sequence[tuple[int, int]]]) -> parallel.Split | None:
+        """Decide whether threads share this kernel, and along which axis."""
+        space = self.kernel.space
+        if np.prod(space) <= parallel.FEW_ELEMENTS:
+            return None
+        self.interval = [max(pieces, key=lambda piece: piece[1] - piece[0]) for pieces in intervals]
+        self.body()
+        nanoseconds = parallel.MEMORY_COST * len(self.results)
+        for v, at in self.memo:
+            if v in self.leaves:
+                nanoseconds += parallel.MEMORY_COST * any(a.axis >= 0 for a in at)
+            else:
+                nanoseconds += parallel.cost(self.plan.definitions[v].primitive)
+
+        def is_allowed(axis: int) -> bool:  # each thread has a copy of what is reduced over the axis
+            sizes = [np.prod(op.outputs[0].type.shape) for op in self.kernel.reductions if axis in op.params["axis"]]
+            return bool(sum(sizes) * 32 <= np.prod(space))
+
+        total = nanoseconds * float(np.prod(space))
+        return parallel.choose_split(space, total, [low for low, _ in self.interval], is_allowed)
+
+    def _partial(self, op: Operation) -> parallel.Partial:
+        """How the launcher adds the copies of the result of a reduction to it."""
+        type_ = op.outputs[0].type
+        size = int(np.prod(type_.shape))
+
+        def combine(builder: Any, result: Register, copy: Register) -> None:
+            self.em = Emitter(builder, self.library)
+            for _ in self._loop(0, size):
+                b, i = builder, self.loop_variables[-1]
+                place = b.gep(result, [i], inbounds=True)
+                other = b.load(b.gep(copy, [i], inbounds=True))
+                b.store(self._combined(REDUCTIONS[op.primitive], b.load(place), other, type_.dtype), place)
+
+        argument = len(self.leaves) + self.results.index(op.outputs[0])
+        return parallel.Partial(argument, size * type_.dtype.itemsize, combine)
+
+    def _fill(self, op: Operation, at: tuple[Affine, ...] = ()) -> None:
         """Set the result of a reduction over outer axes to the neutral element."""
         out = op.outputs[0]
-        for _ in self._loop(0, int(np.prod(out.type.shape))):
-            assert self.em is not None
+        assert self.em is not None
+        if len(at) == len(out.type.shape):
             b = self.em.builder
-            b.store(self._neutral(op), b.gep(self.pointers[out], [self.loop_variables[-1]], inbounds=True))
+            address = self._address(out.type.shape, at)
+            b.store(self._neutral(op), b.gep(self.pointers[out], [address], inbounds=True))
+            return
+        kept = [k for k in range(len(self.kernel.space)) if k not in op.params["axis"]]
+        axis = len(at)
+        for _ in self._loop(0, out.type.shape[axis], kept[axis]):
+            self._fill(op, (*at, Affine(axis, 1, 0)))
 
     def _neutral(self, op: Operation) -> Register:
         assert self.em is not None
@@ -337,7 +389,7 @@ class KernelWriter:
         else:
             for low, high in intervals[depth]:
                 self.interval[depth:] = [(low, high)]
-                for _ in self._loop(low, high):
+                for _ in self._loop(low, high, depth):
                     self._nest(depth + 1, intervals)
         for i, op in starting:
             b = self.em.builder
@@ -371,8 +423,24 @@ class KernelWriter:
             return getattr(self.em.builder, "fadd" if name == "add" else "fmul")(x, y, flags=_REASSOCIATE)
         return emit_element(self.em, _COMBINE[name], [(x, dtype, None), (y, dtype, None)], dtype)
 
-    def _loop(self, low: int, high: int) -> Iterator[None]:
-        """Emit a loop around what the caller emits while this generator is suspended."""
+    def _loop(self, low: int, high: int, axis: int = -1) -> Iterator[None]:
+        """Emit a loop around what the caller emits while this generator is suspended.
+
+        If it runs along the axis that is split over threads, it does what is in the share of this call.
+        """
+        assert self.em is not None
+        builder = self.em.builder
+        start, stop = ir.Constant(_I64, low), ir.Constant(_I64, high)
+        if self.split is not None and axis == self.split.axis:
+            share_start, share_stop = self.share
+            start = builder.select(builder.icmp_signed(">", share_start, start), share_start, start)
+            stop = builder.select(builder.icmp_signed("<", share_stop, stop), share_stop, stop)
+            with builder.if_then(builder.icmp_signed("<", start, stop)):
+                yield from self._nonempty_loop(low, high, start, stop)
+        else:
+            yield from self._nonempty_loop(low, high, start, stop)
+
+    def _nonempty_loop(self, low: int, high: int, start: Register, stop: Register) -> Iterator[None]:
         assert self.em is not None
         if high - low == 1:
             self.loop_variables.append(ir.Constant(_I64, low))
@@ -385,14 +453,14 @@ class KernelWriter:
         builder.branch(header)
         builder.position_at_end(header)
         counter = builder.phi(_I64)
-        counter.add_incoming(ir.Constant(_I64, low), before)
+        counter.add_incoming(start, before)
         self.loop_variables.append(counter)
         yield
         self.loop_variables.pop()
         following = builder.add(counter, ir.Constant(_I64, 1), flags=("nsw", "nuw"))
         counter.add_incoming(following, builder.block)
         done = builder.append_basic_block("done")
-        branch = builder.cbranch(builder.icmp_signed("<", following, ir.Constant(_I64, high)), header, done)
+        branch = builder.cbranch(builder.icmp_signed("<", following, stop), header, done)
         # A bare sum of products is faster with several vectors at once and a scalar rest.
         blocks = builder.function.blocks
         if high - low >= 16 and any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from wengert.compiler.parallel import thread_symbols
 from wengert.compiler.vector_math import library_symbols
 
 _lock = threading.RLock()
@@ -53,9 +54,9 @@ class Host:
         # Never disposed of: the end of the process frees it, after every module.
         self.jit._owned = True
         self.numbers = itertools.count()
-        # What every module may call: the mathematical functions and the symbols of the process.
+        # What every module may call: the mathematical functions, those for threads, and the symbols of the process.
         library = llvm.JITLibraryBuilder().add_current_process()
-        for name, address in library_symbols().items():
+        for name, address in (library_symbols() | thread_symbols()).items():
             library.import_symbol(name, address)
         self._surroundings = library.link(self.jit, _SURROUNDINGS)
 
@@ -151,7 +152,7 @@ class NativeModule:
         if self._bitcode is None:
             return ""
         with llvm.create_context() as context, self._optimised(context) as module:
-            known = {*symbols, *library_symbols()}
+            known = {*symbols, *library_symbols(), *thread_symbols()}
             names = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
         return f"; asked for {list(self._functions)}, declared and not given: {[n for n in names if n not in known]}"
 
