@@ -121,7 +121,7 @@ def lookup(key: str | None) -> Saved | None:
         return None
     path = directory / f"{key}{_SUFFIX}"
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open) as file:
             status = os.fstat(file.fileno())
             if not _is_own(status) or status.st_size > config.cache_bytes:
                 return None
@@ -130,7 +130,7 @@ def lookup(key: str | None) -> Saved | None:
         return None
     with contextlib.suppress(OSError):
         if saved is None:
-            path.unlink()
+            path.unlink()  # make room for a right one
         else:
             os.utime(path)
     return saved
@@ -158,6 +158,11 @@ def store(key: str | None, saved: Saved) -> None:
         _size.grow(directory, len(content))
     except OSError:
         pass
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a file, without waiting for a writer if it is a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _is_own(status: os.stat_result) -> bool:
