@@ -132,11 +132,15 @@ class _Drawing:
         return f"v{self.pick()}"
 
     def unary(self) -> None:
-        self.try_line(f"np.{self.one_of(*_UNARY)}(v{self.pick()})")
+        i, name = self.pick(), self.one_of(*_UNARY)
+        if name != "signbit" or not np.any(np.isnan(self.values[i])):  # the sign of NaN has no meaning
+            self.try_line(f"np.{name}(v{i})")
 
     def binary(self) -> None:
         name = self.one_of(*_BINARY[:4], *_BINARY)
         operands = [f"v{self.pick()}", self.operand()]
+        if name == "copysign" and any(np.any(np.isnan(eval(x, dict(self.namespace)))) for x in operands):
+            return
         self.try_line(f"np.{name}({', '.join(operands[:: self.one_of(1, -1)])})")
 
     def where(self) -> None:

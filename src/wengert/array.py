@@ -791,6 +791,12 @@ def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, li
             if part.dtype.kind == "b":
                 if writing and len(parts) == 1 and part.shape == x.shape:
                     return None, [part], False
+                if isinstance(part, Staged):
+                    fail(
+                        ConcretizationError,
+                        "a boolean mask that is computed by the program selects a number of elements that is not known "
+                        "when it is recorded. Use np.where(mask, a, b) instead, or a mask from outside the function.",
+                    )
                 fail(
                     UnsupportedOperationError,
                     "a boolean mask that depends on a vmapped value selects a different number of elements for each "

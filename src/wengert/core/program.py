@@ -9,6 +9,7 @@ Start reading with `Program.evaluate`. Programs are made by `wengert.core.stagin
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
@@ -267,4 +268,4 @@ def _show_param(value: Any) -> str:
         return "(" + ",".join(_show_param(v) for v in value) + ")"
     if isinstance(value, Program):
         return "below"
-    return "…" if value is Ellipsis else str(value)
+    return "…" if value is Ellipsis else repr(value) if isinstance(value, enum.Enum) else str(value)

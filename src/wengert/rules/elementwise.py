@@ -52,7 +52,7 @@ arcsin = Elementwise(np.arcsin, lambda x: reciprocal(sqrt((1 - x) * (1 + x))), s
 arccos = Elementwise(np.arccos, lambda x: -reciprocal(sqrt((1 - x) * (1 + x))), singular=True)
 arctan = Elementwise(np.arctan, lambda x: reciprocal(1 + square(x)), singular=True)
 arctan2 = Elementwise(
-    np.arctan2, lambda x, y: y / _squared_norm(x, y), lambda x, y: -x / _squared_norm(x, y), singular=True
+    np.arctan2, lambda x, y: y / _squared_norm(x, y), lambda x, y: -(x / _squared_norm(x, y)), singular=True
 )
 sinh = Elementwise(np.sinh, lambda x: cosh(x))
 cosh = Elementwise(np.cosh, lambda x: sinh(x))
@@ -159,7 +159,13 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _squared_norm(x: Any, y: Any) -> Any:
+    x, y = _floating(x), _floating(y)
     return x * x + y * y  # not square, which would turn a Python number into a float64
+
+
+def _floating(x: Any) -> Any:
+    """Integers as floats, so that formulas neither overflow nor wrap around."""
+    return x if isinstance(x, (float, complex)) or dtype_of(x).kind in "fc" else 1.0 * x
 
 
 def _over_norm(x: Any, norm: Any) -> Any:
