@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import blas, cache, loops, unroll
+from wengert.compiler import bands, blas, cache, loops, unroll
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.native import NativeModule, compile_module, host, load_object
@@ -293,6 +293,7 @@ def write(executable: Executable) -> ir.Module:
     module = ir.Module("program")
     library = MathLibrary(module)
     names = (f"kernel{i}" for i in itertools.count())
+    patterns = bands.nonzeros(executable.plan.program)
     for name, steps in executable.steps.items():
         parts: list[loops.KernelWriter | unroll.MapWriter | Product] = []
         for step in steps:
@@ -300,7 +301,7 @@ def write(executable: Executable) -> ir.Module:
                 parts.append(step)
                 continue
             if isinstance(step, Kernel):
-                writer = loops.KernelWriter(executable.plan, step, module, library, next(names))
+                writer = bands.make_writer(executable.plan, step, module, library, next(names), patterns)
             else:
                 writer = unroll.MapWriter(step.operation, module, library, next(names))
             writer.write()

@@ -7,7 +7,7 @@ is known at compile time which part an element comes from, and no loop contains 
 
     out = zeros(10); out[1:] += a; out[:-1] += b      loops over [0, 1), [1, 9) and [9, 10)
 
-To find the seams, the same traversal first runs without a builder and raises `_Seam` where an interval straddles one.
+To find the seams, the same traversal first runs without a builder and raises `Seam` where an interval straddles one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Affine(NamedTuple):
     offset: int
 
 
-class _Seam(Exception):
+class Seam(Exception):
     """An interval of a loop has to be cut."""
 
     def __init__(self, axis: int, point: int) -> None:
@@ -163,9 +163,9 @@ class KernelWriter:
     def _cut(self, v: Variable, a: Affine, bound: int) -> None:
         """Ask for the loop to be cut where index `a` passes from below `bound` to it."""
         if a.scale == 1:
-            raise _Seam(a.axis, bound - a.offset)
+            raise Seam(a.axis, bound - a.offset)
         if a.scale == -1:
-            raise _Seam(a.axis, a.offset - bound + 1)
+            raise Seam(a.axis, a.offset - bound + 1)
         raise CannotPull(v)
 
     def _joined(self, op: Operation, at: tuple[Affine, ...]) -> Any:
@@ -269,7 +269,7 @@ class KernelWriter:
                     self.interval = list(combination)
                     self.body()
                 return intervals
-            except _Seam as seam:
+            except Seam as seam:
                 cuts[seam.axis].add(seam.point)
 
     def _last_written(self) -> Variable:
