@@ -98,7 +98,7 @@ def test_one_axis(eager_splits, n):
 @pytest.mark.parametrize(
     "shape", [(2, 1), (1, 3000), (2, 1025), (3, 5000), (1025, 2), (300, 70), (5, 1, 700), (1, 1, 2)]
 )
-@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "i4", "u1", "?"])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "u1", "?"])
 def test_shapes_and_dtypes(eager_splits, shape, dtype):
     x = (RNG.normal(size=shape) * 50).astype(dtype)
     if dtype == "?":
@@ -152,23 +152,22 @@ def test_several_results_and_reductions_in_one_loop(eager_splits):
 # Reductions ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sum", "prod", "max", "min"])
-@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (0, 2), (1, 2), (2, 0, 1)])
-@pytest.mark.parametrize("shape", [(70, 9, 8), (3, 1100, 2), (2, 3, 2000), (1, 1, 2500), (33, 1, 33)])
-def test_reductions(eager_splits, name, axis, shape):
+@pytest.mark.parametrize("names", [("sum", "prod"), ("max", "min")])
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (0, 2), (1, 2)])
+@pytest.mark.parametrize("shape", [(70, 9, 8), (3, 1100, 2), (2, 3, 2000), (1, 1, 2500)])
+def test_reductions(eager_splits, names, axis, shape):
     x = RNG.uniform(0.99, 1.01, size=shape)
-    check(lambda x: getattr(wnp, name)(x, axis=axis), x, exact=name in ("max", "min"))
+    check(lambda x: tuple(getattr(wnp, name)(x, axis=axis) for name in names), x, exact="max" in names)
 
 
-@pytest.mark.parametrize("name", ["sum", "prod", "max", "min"])
 @pytest.mark.parametrize("dtype", ["i8", "i4", "u1", "f4"])
-@pytest.mark.parametrize("n", [40, 1030, 4097])
-def test_reductions_of_other_dtypes(eager_splits, name, dtype, n):
+@pytest.mark.parametrize("n", [70, 1030, 4097])
+def test_reductions_of_other_dtypes(eager_splits, dtype, n):
     x = RNG.integers(1, 5, size=n).astype(dtype)
-    if dtype == "f4" and name == "prod":
+    if dtype == "f4":
         x = x ** np.float32(0.01)
-    f = lambda x: getattr(wnp, name)(x)
-    check(f, x, exact=dtype != "f4" or name in ("max", "min"), rtol=1e-4 if dtype == "f4" else 1e-12)
+    check(lambda x: (wnp.sum(x), wnp.prod(x)), x, exact=dtype != "f4", rtol=1e-4 if dtype == "f4" else 1e-12)
+    check(lambda x: (wnp.max(x), wnp.min(x)), x)
 
 
 def test_nan_wins_in_any_share(eager_splits):
@@ -181,7 +180,7 @@ def test_nan_wins_in_any_share(eager_splits):
 
 def test_sums_over_every_part_are_right():
     """A sum of large and small numbers: what a share forgets or adds twice is seen."""
-    n = 400_003
+    n = 2_000_003
     x = np.arange(n, dtype=float)
     executable = compiled(lambda x: wnp.sum(wnp.sqrt(x * x)), x)
     assert is_split(executable)

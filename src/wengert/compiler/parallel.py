@@ -41,7 +41,7 @@ from wengert.core.primitive import Primitive
 from wengert.rules import elementwise as e
 
 #: Nanoseconds of (estimated) work for which one more thread pays.
-SHARE = 150_000
+SHARE = 250_000
 #: No more threads than this share a loop.
 MOST_THREADS = 64
 #: Shares begin at multiples of this in the innermost loop, so that vectors of elements are the same as in one piece:
@@ -86,7 +86,7 @@ def thread_symbols() -> dict[str, int]:
 #: No loop over fewer elements is looked at.
 FEW_ELEMENTS = 500
 #: Nanoseconds to load or store one element.
-MEMORY_COST = 0.1
+MEMORY_COST = 0.05
 
 
 @functools.cache

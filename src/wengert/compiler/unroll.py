@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from wengert.compiler import parallel, tiles
 from wengert.compiler.lowering import Emitter, Register, emit_element, is_lowerable, is_lowerable_dtype, memory_type
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
@@ -234,97 +235,136 @@ class Unroller:
 
     def cumsum(self, x: Elements, axis: int, out: Any) -> Elements:
         moved = np.moveaxis(x, axis, 0)
-        rows = [moved[0]] if len(moved) else []
-        for row in moved[1:]:
-            rows.append(self.each(e.add, (out.dtype, out.dtype), out.dtype, rows[-1], row))
-        return np.moveaxis(np.stack(rows), 0, axis) if rows else x
+        rows = [moved[:1]]
+        for i in range(1, len(moved)):
+            rows.append(self.each(e.add, (out.dtype, out.dtype), out.dtype, rows[-1], moved[i : i + 1]))
+        return np.moveaxis(np.concatenate(rows), 0, axis)
 
     def einsum(self, args: Sequence[Elements], dtypes: Sequence[Any], subscripts: str, out: Any) -> Elements:
         terms, output = contraction.split_subscripts(subscripts)
         letters = list(dict.fromkeys(output + "".join(terms)))
-        sizes = {s: n for t, a in zip(terms, args, strict=True) for s, n in zip(t, a.shape, strict=True)}
+        sizes: dict[str, int] = {}
+        for t, a in zip(terms, args, strict=True):
+            for s, n in zip(t, a.shape, strict=True):
+                sizes[s] = n if sizes.get(s, 1) == 1 else sizes[s]  # axes of length 1 broadcast
         grids = np.indices([sizes[s] for s in letters], sparse=True)
         place = dict(zip(letters, grids, strict=True))
-        # The Ellipsis keeps what has no axes an array.
-        product = args[0][(*(place[s] for s in terms[0]), ...)]
+
+        def picked(x: Elements, term: str) -> Elements:
+            # The Ellipsis keeps what has no axes an array.
+            return x[(*(place[s] % n for s, n in zip(term, x.shape, strict=True)), ...)]
+
+        product = picked(args[0], terms[0])
         dtype = dtypes[0]
         for t, a, d in zip(terms[1:], args[1:], dtypes[1:], strict=True):
-            product = self.each(e.multiply, (dtype, d), out.dtype, product, a[(*(place[s] for s in t), ...)])
+            product = self.each(e.multiply, (dtype, d), out.dtype, product, picked(a, t))
             dtype = out.dtype
         full = np.broadcast_to(product, tuple(sizes[s] for s in letters))
         return self.reduce(e.add, full, tuple(range(len(output), len(letters))), out)
 
 
 class MapWriter:
-    """Writes a loop over examples as an LLVM function ``void name(pointers of operands…, pointers of results…)``."""
+    """Writes a loop over examples as an LLVM function ``void name(pointers of operands…, pointers of results…)``.
+
+    Many examples are split over threads.
+    """
 
     def __init__(self, operation: Operation, module: ir.Module, library: Any, name: str) -> None:
         self.operation, self.module, self.library, self.name = operation, module, library, name
         self.leaves = list(dict.fromkeys(a for a in operation.inputs if isinstance(a, Variable)))
         self.results = list(operation.outputs)
         self.function: Any = None
+        self.split: parallel.Split | None = None
 
     def write(self) -> None:
         """Emit the function."""
         op, params = self.operation, self.operation.params
         types = [memory_type(v.type.dtype).as_pointer() for v in (*self.leaves, *self.results)]
+        split = self.split = parallel.choose_split((params["size"],), params["size"] * estimate(params["program"]))
+        i64 = ir.IntType(64)
+        if split is not None:
+            types += [i64, i64]
         self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
         self.function.linkage = "internal"
         for attribute in ("noinline", "nounwind"):
             self.function.attributes.add(attribute)
-        for argument in self.function.args:
+        pointers = dict(zip((*self.leaves, *self.results), self.function.args, strict=False))
+        for argument in pointers.values():
             argument.add_attribute("noalias")
-        pointers = dict(zip((*self.leaves, *self.results), self.function.args, strict=True))
+        whole = ir.Constant(i64, 0), ir.Constant(i64, params["size"])
+        low, high = whole if split is None else self.function.args[-2:]
         builder: Any = ir.IRBuilder(self.function.append_basic_block("entry"))
         em = Emitter(builder, self.library)
-        before = builder.block
-        body = builder.append_basic_block("example")
-        builder.branch(body)
-        builder.position_at_end(body)
-        i64 = ir.IntType(64)
-        example = builder.phi(i64)
-        example.add_incoming(ir.Constant(i64, 0), before)
+        mapped = zip(op.inputs, params["batched"], strict=True)
+        ins = {a: pointers[a] for a, b in mapped if b and isinstance(a, Variable)}
+        outs = {v: pointers[v] for v in self.results}
+        block = tiles.block_size([*ins, *outs], params["size"])
 
-        def at_example(pointer: Register, shape: tuple[int, ...]) -> Register:
-            size = ir.Constant(i64, int(np.prod(shape)))
-            return builder.gep(pointer, [builder.mul(example, size, flags=("nsw",))], inbounds=True)
+        def write_example(at: Callable[[Variable], Register]) -> None:
+            inputs = []
+            for a, b in zip(op.inputs, params["batched"], strict=True):
+                if isinstance(a, Literal):
+                    inputs.append(_box([a.value], ()))
+                elif b:
+                    inputs.append(load_elements(em, at(a), a.type.shape[1:], a.type.dtype, block or 1))
+                else:
+                    inputs.append(load_elements(em, pointers[a], a.type.shape, a.type.dtype))
+            outputs = Unroller(em).run(params["program"], inputs)
+            for v, elements in zip(self.results, outputs, strict=True):
+                store_elements(em, at(v), elements, v.type.dtype, block or 1)
 
-        inputs = []
-        for a, b in zip(op.inputs, params["batched"], strict=True):
-            if isinstance(a, Literal):
-                inputs.append(_box([a.value], ()))
-                continue
-            shape = a.type.shape[1:] if b else a.type.shape
-            inputs.append(load_elements(em, at_example(pointers[a], shape) if b else pointers[a], shape, a.type.dtype))
-        outputs = Unroller(em).run(params["program"], inputs)
-        for v, elements in zip(self.results, outputs, strict=True):
-            store_elements(em, at_example(pointers[v], v.type.shape[1:]), elements, v.type.dtype)
-        following = builder.add(example, ir.Constant(i64, 1), flags=("nsw", "nuw"))
-        example.add_incoming(following, builder.block)
-        done = builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed("<", following, ir.Constant(i64, params["size"])), body, done)
-        builder.position_at_end(done)
+        if block:
+            tiles.write_blocks(builder, low, high, block, ins, outs, write_example)
+        else:
+            with tiles.loop(builder, low, high, 1) as example:
+
+                def at(v: Variable) -> Register:
+                    size = ir.Constant(i64, int(np.prod(v.type.shape[1:])))
+                    return builder.gep(pointers[v], [builder.mul(example, size, flags=("nsw",))], inbounds=True)
+
+                write_example(at)
         builder.ret_void()
+        if split is not None:
+            self.function = parallel.write_launcher(self.module, self.function, split)
 
 
-def load_elements(em: Emitter, pointer: Register, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Elements:
-    """Load all elements of a C-contiguous buffer."""
+def estimate(program: Program) -> float:
+    """Nanoseconds that one example takes, roughly."""
+    stored = sum(int(np.prod(v.type.shape)) for v in (*program.inputs, *program.outputs) if isinstance(v, Variable))
+    total = parallel.MEMORY_COST * stored
+    for op in program.operations:
+        if op.primitive is map_program:
+            total += op.params["size"] * estimate(op.params["program"])
+        elif op.primitive not in MOVES:
+            sizes = [int(np.prod(v.type.shape)) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable)]
+            total += max(parallel.cost(op.primitive), 0.05) * max(sizes, default=0)
+    return total
+
+
+def load_elements(
+    em: Emitter, pointer: Register, shape: tuple[int, ...], dtype: np.dtype[Any], step: int = 1
+) -> Elements:
+    """Load all elements of an array; in C order, each is `step` places from the one before."""
     b = em.builder
     typed = b.bitcast(pointer, memory_type(dtype).as_pointer())
     elements = []
     for i in range(int(np.prod(shape))):
-        value = b.load(b.gep(typed, [ir.Constant(ir.IntType(64), i)]))
+        value = b.load(b.gep(typed, [ir.Constant(ir.IntType(64), i * step)]))
         elements.append(b.trunc(value, ir.IntType(1)) if dtype.kind == "b" else value)
     return _box(elements, shape)
 
 
-def store_elements(em: Emitter, pointer: Register, elements: Elements, dtype: np.dtype[Any]) -> None:
-    """Store all elements to a C-contiguous buffer."""
+def store_elements(em: Emitter, pointer: Register, elements: Elements, dtype: np.dtype[Any], step: int = 1) -> None:
+    """Store all elements of an array; in C order, each is `step` places from the one before."""
     b = em.builder
+    if not is_lowerable_dtype(dtype):  # a literal, byte by byte
+        for i, byte in enumerate(np.array(elements.ravel().tolist(), dtype).tobytes()):
+            b.store(ir.Constant(ir.IntType(8), byte), b.gep(pointer, [ir.Constant(ir.IntType(64), i)]))
+        return
     typed = b.bitcast(pointer, memory_type(dtype).as_pointer())
     for i, value in enumerate(elements.ravel()):
         if not isinstance(value, ir.values.Value):
             value = em.constant(value, dtype)
         if dtype.kind == "b":
             value = b.zext(value, ir.IntType(8))
-        b.store(value, b.gep(typed, [ir.Constant(ir.IntType(64), i)]))
+        b.store(value, b.gep(typed, [ir.Constant(ir.IntType(64), i * step)]))
