@@ -39,6 +39,8 @@ def test_perturbation_confusion(outer: str, inner: str):
     """d/dx (x · d/dy (x + y)) is 1, not 2 (Siskind and Pearlmutter, 2005)."""
     D, d = WAYS[outer], WAYS[inner]
     assert D(lambda x: x * d(lambda y: x + y)(2.0))(3.0) == 1.0
+    assert D(lambda x: d(lambda y: y + x)(2.0) * x)(3.0) == 1.0
+    assert D(lambda x: x * d(lambda y: y - x)(x))(3.0) == 1.0
 
 
 @pairs
@@ -47,6 +49,10 @@ def test_outer_variable_in_the_inner_function(outer: str, inner: str):
     # g(x) = d/dy [x y² + sin(x) y] at y = x: 2 x² + sin x
     g = lambda x: d(lambda y: x * y * y + np.sin(x) * y)(x)
     assert np.isclose(g(0.7), 2 * 0.49 + np.sin(0.7), rtol=1e-14)
+    assert np.isclose(D(g)(0.7), 4 * 0.7 + np.cos(0.7), rtol=1e-14)
+    g = lambda x: d(lambda y: y * y * x + y * np.sin(x))(x)  # the outer variable on the right
+    assert np.isclose(D(g)(0.7), 4 * 0.7 + np.cos(0.7), rtol=1e-14)
+    g = lambda x: d(lambda y: np.sum(np.stack([y * y, y]) * np.stack([x, np.sin(x)])))(x)
     assert np.isclose(D(g)(0.7), 4 * 0.7 + np.cos(0.7), rtol=1e-14)
 
 

@@ -7,6 +7,7 @@ the same program runs under jvp, vjp, vmap and nested transforms and is compared
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -342,7 +343,7 @@ def check_program(program: list[Step], x: np.ndarray) -> None:
 
 TestViews = Views.TestCase
 TestViews.settings = settings(
-    max_examples=60,
+    max_examples=1200 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 60,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
