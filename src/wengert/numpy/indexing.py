@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, normalise_key, wrap_owned
+from wengert.array import Array, normalise_key, unwrap, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, on_axis
@@ -20,7 +20,7 @@ from wengert.rules.indexing import index
 
 def getitem(x: Any, key: Any) -> Any:
     """x[key] for an immutable value."""
-    spec, arrays, expand = normalise_key(key, x)
+    spec, arrays, expand = normalise_key(key, x, unwrap)
     if expand:
         x = combinators.reshape(x, shape=(1, *shape_of(x)))
     return index(x, *arrays, spec=spec)

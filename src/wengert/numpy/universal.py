@@ -273,7 +273,7 @@ class Ufunc:
             return self.ufunc.at(a, indices) if b is None else self.ufunc.at(a, indices, b)
         if self.ufunc in (np.add, np.subtract):
             addend = a._cast(b if self.ufunc is np.add else -as_array(b))
-            spec, places, expand = normalise_key(indices, a)
+            spec, places, expand = normalise_key(indices, a, unwrap)
             if not expand and (isinstance(addend, Value) or np.can_cast(dtype_of(addend), a.dtype, "same_kind")):
                 a._replace(index_add(a.immutable_value, addend, *places, spec=spec, donate=False))
                 return None

@@ -18,29 +18,25 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from wengert.array.keys import normalise_key
+from wengert.array.steps import BroadcastStep, IndexStep, PartStep, ReshapeStep, Step, TransposeStep
 from wengert.core import combinators
-from wengert.core.primitive import Primitive
 from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
 from wengert.rules import operators
-from wengert.rules.elementwise import from_parts, where
-from wengert.rules.indexing import ARRAY, index, index_update
+from wengert.rules.elementwise import where
+from wengert.rules.indexing import index, index_update
 from wengert.rules.joining import stack
-from wengert.rules.structural import transpose
 from wengert.transforms.batch import Batched
 
 _allocate = object.__new__
 _PLAIN = operators.PLAIN
 _ndarray = np.ndarray
-
-#: NumPy function or ufunc -> the function of `wengert.numpy` (or `wengert.scipy`) that takes over when an argument is
-#: an Array or a value. Filled by `wengert.numpy.dispatch`.
-NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 
 class _Writes:
@@ -82,6 +78,9 @@ class Array:
     _value: Any
     _writes: _Writes | None
 
+    # Attached by `wengert.array.protocols`.
+    __array_function__: Callable[..., Any]
+    __array_ufunc__: Callable[..., Any]
     # Methods that `wengert.numpy.methods` attaches.
     sum: Callable[..., Any]
     prod: Callable[..., Any]
@@ -172,7 +171,7 @@ class Array:
     @property
     def T(self) -> Array:
         """Transposed view."""
-        return self._take_view(_Transpose(tuple(range(self.ndim))[::-1]))
+        return self._take_view(TransposeStep(tuple(range(self.ndim))[::-1]))
 
     @property
     def mT(self) -> Array:
@@ -180,12 +179,12 @@ class Array:
         n = self.ndim
         if n < 2:
             raise ValueError("matrix transpose with ndim < 2 is undefined")
-        return self._take_view(_Transpose((*range(n - 2), n - 1, n - 2)))
+        return self._take_view(TransposeStep((*range(n - 2), n - 1, n - 2)))
 
     @property
     def real(self) -> Array:
         """Real part: a view, or the array itself where it is real."""
-        return self._take_view(_Part("real")) if self.dtype.kind == "c" else self
+        return self._take_view(PartStep("real")) if self.dtype.kind == "c" else self
 
     @real.setter
     def real(self, value: Any) -> None:
@@ -195,7 +194,9 @@ class Array:
     def imag(self) -> Any:
         """Imaginary part: a view, or zeros where the array is real."""
         return (
-            self._take_view(_Part("imag")) if self.dtype.kind == "c" else wrap(combinators.imag(self.immutable_value))
+            self._take_view(PartStep("imag"))
+            if self.dtype.kind == "c"
+            else wrap(combinators.imag(self.immutable_value))
         )
 
     @imag.setter
@@ -212,7 +213,7 @@ class Array:
     # Reading and writing ---------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
-        spec, arrays, expand = normalise_key(key, self)
+        spec, arrays, expand = normalise_key(key, self, unwrap)
         if arrays or expand:
             value = self.immutable_value
             if expand:
@@ -220,7 +221,7 @@ class Array:
             return wrap(index(value, *arrays, spec=spec))
         if self._is_scalar_index(spec):
             return wrap(self._read(spec))
-        return self._take_view(_Index(spec))
+        return self._take_view(IndexStep(spec))
 
     def _is_scalar_index(self, spec: tuple[Any, ...]) -> bool:
         """Whether a basic index selects one element, which NumPy returns as a scalar and not as a view."""
@@ -237,7 +238,7 @@ class Array:
         return index(self._peek(), spec=spec, copy=True)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        spec, arrays, expand = normalise_key(key, self, writing=True)
+        spec, arrays, expand = normalise_key(key, self, unwrap, writing=True)
         if spec is None:  # a batched mask
             mask = arrays[0]
             self._replace(where(mask, self._cast(value), self.immutable_value))
@@ -308,12 +309,12 @@ class Array:
             return self._writes is not None or type(self) is _View
         return isinstance(representative(value), np.ndarray)
 
-    def _take_view(self, step: _Step) -> Array:
+    def _take_view(self, step: Step) -> Array:
         """Return the view of this array that `step` leads to; scalars have none."""
         if self.is_mutable:
             return _make_view(self, (step,))
         part = step.forward(self.immutable_value)
-        return wrap_array(part) if isinstance(step, _Index) and isinstance(part, Value) else wrap(part)
+        return wrap_array(part) if isinstance(step, IndexStep) and isinstance(part, Value) else wrap(part)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -421,66 +422,6 @@ class Array:
         value = representative(self._peek())
         return format(value, spec) if np.shape(value) == () else format(str(value), spec)
 
-    # NumPy protocols -------------------------------------------------------------------------------------------------
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return call_numpy_function(func, args, kwargs)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return call_ufunc(ufunc, method, inputs, kwargs)
-
-
-def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
-    """Serve NumPy's __array_function__ protocol."""
-    ours = NUMPY_FUNCTIONS.get(func)
-    if ours is None:
-        if not any_traced((args, kwargs)):
-            return func(*_plain_copies(args), **_plain_copies(kwargs))
-        name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
-        fail(
-            UnsupportedOperationError,
-            f"{name} has no derivative rule yet. Write it with other NumPy functions, give it a rule with "
-            "wengert.custom_jvp or custom_vjp, or, if its derivative is not wanted, pass wengert.stop_gradient(x).",
-        )
-    return ours(*args, **kwargs)
-
-
-def any_traced(x: Any) -> bool:
-    """Whether there is a traced value inside; Arrays made by wengert.numpy.zeros and the like may hold none."""
-    if isinstance(x, Array):
-        return isinstance(x._peek(), Value)
-    if isinstance(x, (list, tuple)):
-        return any(map(any_traced, x))
-    return any(map(any_traced, x.values())) if isinstance(x, dict) else isinstance(x, Value)
-
-
-def _plain_copies(x: Any) -> Any:
-    """Replace Arrays by copies of their contents, read-only so that a function that writes to them raises."""
-    if isinstance(x, Array):
-        copy = np.array(x._peek())
-        copy.flags.writeable = False
-        return copy
-    if isinstance(x, (list, tuple)):
-        return type(x)(_plain_copies(y) for y in x) if type(x) in (list, tuple) else x
-    return {k: _plain_copies(v) for k, v in x.items()} if isinstance(x, dict) else x
-
-
-def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Serve NumPy's __array_ufunc__ protocol."""
-    ours = NUMPY_FUNCTIONS.get(ufunc)
-    if ours is None:
-        if not any_traced((inputs, kwargs)):
-            return getattr(ufunc, method)(*_plain_copies(inputs), **_plain_copies(kwargs))
-        fail(
-            UnsupportedOperationError,
-            f"the ufunc '{ufunc.__name__}' has no derivative rule yet. Give it one with wengert.custom_jvp, or, if its "
-            "derivative is not wanted, pass wengert.stop_gradient(x).",
-        )
-    out = kwargs.get("out")
-    if isinstance(out, tuple) and len(out) == 1:
-        kwargs = {**kwargs, "out": out[0]}
-    return (ours if method == "__call__" else getattr(ours, method))(*inputs, **kwargs)
-
 
 def _has_batch(value: Any) -> bool:
     while isinstance(value, Value):
@@ -583,65 +524,12 @@ def contains_array(x: Any) -> bool:
 # Views ---------------------------------------------------------------------------------------------------------------
 
 
-class _Index(NamedTuple):
-    spec: tuple[Any, ...]
-
-    def forward(self, x: Any, copy: bool = False) -> Any:
-        return index(x, spec=self.spec, copy=True) if copy else index(x, spec=self.spec)
-
-    def write(self, x: Any, part: Any, donate: bool) -> Any:
-        return index_update(x, part, spec=self.spec, donate=donate)
-
-
-class _Transpose(NamedTuple):
-    axes: tuple[int, ...]
-
-    def forward(self, x: Any, copy: bool = False) -> Any:
-        return transpose(x, axes=self.axes)
-
-    def write(self, x: Any, part: Any, donate: bool) -> Any:
-        return transpose(part, axes=tuple(int(a) for a in np.argsort(self.axes)))
-
-
-class _Reshape(NamedTuple):
-    shape: tuple[int, ...]
-
-    def forward(self, x: Any, copy: bool = False) -> Any:
-        return combinators.reshape(x, shape=self.shape)
-
-    def write(self, x: Any, part: Any, donate: bool) -> Any:
-        return combinators.reshape(part, shape=shape_of(x))
-
-
-class _Broadcast(NamedTuple):
-    shape: tuple[int, ...]
-
-    def forward(self, x: Any, copy: bool = False) -> Any:
-        return combinators.broadcast_to(x, shape=self.shape)
-
-    def write(self, x: Any, part: Any, donate: bool) -> Any:
-        raise ValueError("assignment destination is read-only")
-
-
-class _Part(NamedTuple):
-    name: str
-
-    def forward(self, x: Any, copy: bool = False) -> Any:
-        return combinators.real(x) if self.name == "real" else combinators.imag(x)
-
-    def write(self, x: Any, part: Any, donate: bool) -> Any:
-        return from_parts(part, combinators.imag(x)) if self.name == "real" else from_parts(combinators.real(x), part)
-
-
-_Step = _Index | _Transpose | _Reshape | _Broadcast | _Part
-
-
 class _View(Array):
     """A handle on a part of another handle's array."""
 
     __slots__ = ("_base", "_seen", "_steps")
     _base: Array
-    _steps: tuple[_Step, ...]
+    _steps: tuple[Step, ...]
     _seen: int
 
     def _refresh(self) -> None:
@@ -681,20 +569,20 @@ class _View(Array):
         owned = writes is not None and writes.owned
         for depth in range(len(self._steps) - 1, -1, -1):
             part = self._steps[depth].write(values[depth], part, owned and depth == 0)
-        base._rebind(part, owned=isinstance(self._steps[0], _Index))
+        base._rebind(part, owned=isinstance(self._steps[0], IndexStep))
 
-    def _take_view(self, step: _Step) -> Array:
+    def _take_view(self, step: Step) -> Array:
         self._refresh()
         return _make_view(self._base, (*self._steps, step))
 
 
-def _follow(base: Array, steps: tuple[_Step, ...]) -> Any:
+def _follow(base: Array, steps: tuple[Step, ...]) -> Any:
     """Compute the value of a view, deciding between copying a small part and sharing the buffer of the base."""
     value = base._value
     writes = base._writes
     copy = False
     if writes is not None and writes.owned:
-        copy = isinstance(steps[0], _Index) and _is_small_part(value, steps[0].spec)
+        copy = isinstance(steps[0], IndexStep) and _is_small_part(value, steps[0].spec)
         if not copy:
             writes.owned = False
     value = steps[0].forward(value, copy)
@@ -710,7 +598,7 @@ def _is_small_part(value: Any, spec: tuple[Any, ...]) -> bool:
     return part.size * 4 <= int(np.prod(shape)) or part.size <= 64
 
 
-def _make_view(base: Array, steps: tuple[_Step, ...]) -> Array:
+def _make_view(base: Array, steps: tuple[Step, ...]) -> Array:
     value = _follow(base, steps)
     view = _allocate(_View)
     view._value = value
@@ -752,201 +640,16 @@ def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
     """Reshape an Array: a view exactly where NumPy returns one, else a copy."""
     plain = layout_of(x)
     if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
-        return x._take_view(_Reshape(shape))
+        return x._take_view(ReshapeStep(shape))
     value = combinators.reshape(x.immutable_value, shape=shape)
     return wrap_array(value) if isinstance(value, Value) and (shape or x.is_mutable) else wrap(value)
 
 
 def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:
     """Transposed view of an Array."""
-    return x._take_view(_Transpose(axes))
+    return x._take_view(TransposeStep(axes))
 
 
 def take_broadcast(x: Array, shape: tuple[int, ...]) -> Array:
     """Read-only broadcast view of an Array."""
-    return x._take_view(_Broadcast(shape))
-
-
-# Keys ----------------------------------------------------------------------------------------------------------------
-
-
-def normalise_key(key: Any, x: Array, *, writing: bool = False) -> tuple[Any, list[Any], bool]:
-    """Turn an index into (spec, index arrays, expand) as `rules.indexing` wants them.
-
-    `expand` says that a 0-d boolean index asked for a new first axis. A spec of None stands for a batched mask of the
-    shape of `x`, which can only be written through.
-    """
-    if type(key) is int:
-        return (key,), [], False
-    parts = key if type(key) is tuple else (key,)
-    spec: list[Any] = []
-    arrays: list[Any] = []
-    expand = False
-    for part in parts:
-        if type(part) is int or isinstance(part, slice) or part is None or part is Ellipsis:
-            spec.append(_plain_slice(part) if isinstance(part, slice) else part)
-            continue
-        given, part = part, unwrap(part)
-        if isinstance(part, Value):
-            if part.dtype.kind == "b":
-                if writing and len(parts) == 1 and part.shape == x.shape:
-                    return None, [part], False
-                if isinstance(part, Staged):
-                    fail(
-                        ConcretizationError,
-                        "a boolean mask that is computed by the program selects a number of elements that is not known "
-                        "when it is recorded. Use np.where(mask, a, b) instead, or a mask from outside the function.",
-                    )
-                fail(
-                    UnsupportedOperationError,
-                    "a boolean mask that depends on a vmapped value selects a different number of elements for each "
-                    "example. Use np.where(mask, a, b) instead.",
-                )
-            if part.dtype.kind not in "iu":
-                raise IndexError("arrays used as indices must be of integer (or boolean) type")
-            spec.append(ARRAY)
-            arrays.append(part)
-            continue
-        part = np.asarray(part)
-        if part.dtype.kind == "b":
-            if part.ndim == 0:
-                expand = True
-                spec.insert(0, ARRAY)
-                arrays.insert(0, np.zeros(int(part), np.intp))
-                continue
-            _check_mask(part, spec, x)
-            found = np.nonzero(part)
-            spec.extend([ARRAY] * len(found))
-            arrays.extend(found)
-        elif part.size == 0 and isinstance(given, (list, tuple)):
-            spec.append(ARRAY)
-            arrays.append(part.astype(np.intp))
-        elif part.dtype.kind not in "iu":
-            raise IndexError(
-                "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays "
-                "are valid indices"
-            )
-        elif part.ndim == 0 and not isinstance(given, np.ndarray):  # a 0-d array selects a copy, an int a view
-            spec.append(int(part))
-        else:
-            spec.append(ARRAY)
-            arrays.append(part.copy())
-    return tuple(spec), arrays, expand
-
-
-def _plain_slice(s: slice) -> slice:
-    """A slice whose bounds are Python ints or None."""
-    if all(type(v) is int or v is None for v in (s.start, s.stop, s.step)):
-        return s
-    return slice(*(None if v is None else operator.index(v) for v in (s.start, s.stop, s.step)))
-
-
-def _check_mask(mask: np.ndarray, spec: list[Any], x: Array) -> None:
-    """Raise NumPy's error for a mask that does not fit the axes it indexes."""
-    if Ellipsis in spec:
-        return
-    first = sum(s is not None for s in spec)
-    expected = x.shape[first : first + mask.ndim]
-    if mask.shape != expected:
-        raise IndexError(
-            f"boolean index did not match indexed array: its shape is {mask.shape}, the indexed axes have {expected}"
-        )
-
-
-# Operators -----------------------------------------------------------------------------------------------------------
-
-
-def _operand(x: Any) -> Any:
-    """Value of an operand, or NotImplemented."""
-    if isinstance(x, Array):
-        return x.immutable_value
-    if operators.is_plain(x) or isinstance(x, Value):
-        return x
-    if isinstance(x, (list, tuple)):
-        return from_sequence(x)
-    return NotImplemented
-
-
-def _binary(primitive: Primitive, *, reflected: bool = False) -> Callable[[Array, Any], Any]:
-    bind = primitive.bind
-
-    def method(self: Array, other: Any) -> Any:
-        kind = type(other)
-        if kind is Array:
-            y = other._value
-            if other._writes is not None:
-                other._writes.owned = False
-        elif kind in _PLAIN:
-            y = other if kind is not complex else operators.fitted(other, self.dtype)
-        else:
-            y = _operand(other)
-            if y is NotImplemented:
-                return y
-        x = self.immutable_value if self._writes is not None or type(self) is not Array else self._value
-        value = bind(y, x) if reflected else bind(x, y)
-        if isinstance(value, Value):
-            array = _allocate(Array)
-            array._value = value
-            array._writes = None
-            return array
-        return wrap(value)
-
-    return method
-
-
-def _in_place(method: Callable[[Array, Any], Any]) -> Callable[[Array, Any], Any]:
-    def in_place(self: Array, other: Any) -> Any:
-        if not self.is_mutable:
-            return NotImplemented  # NumPy scalars are immutable: Python then rebinds the name to self + other
-        result = method(self, other)
-        if result is NotImplemented:
-            return result
-        assign_all(self, result)
-        return self
-
-    return in_place
-
-
-def assign_all(target: Array, result: Any) -> None:
-    """Overwrite `target` with the result of a computation, as out= and the in-place operators do."""
-    if shape_of(result) != target.shape:
-        raise ValueError(
-            f"non-broadcastable output operand with shape {target.shape} doesn't match the broadcast shape "
-            f"{shape_of(result)}"
-        )
-    if not np.can_cast(dtype_of(result), target.dtype, "same_kind"):
-        raise TypeError(f"Cannot cast output from {dtype_of(result)} to {target.dtype} with casting rule 'same_kind'")
-    value = target._cast(result)
-    if target.shape == ():
-        target[...] = value  # the result is a NumPy scalar, the target has to stay an array
-    elif isinstance(value, Value):
-        target._replace(value)
-    else:
-        target._replace(np.array(value, dtype=target.dtype))
-
-
-def _unary(primitive: Primitive) -> Callable[[Array], Any]:
-    return lambda self: wrap(primitive.bind(self.immutable_value))
-
-
-def _attach_operators() -> None:
-    for name, primitive in operators.BINARY.items():
-        forward = _binary(primitive)
-        setattr(Array, f"__{name}__", forward)
-        setattr(Array, f"__r{name}__", _binary(primitive, reflected=True))
-        setattr(Array, f"__i{name}__", _in_place(forward))
-    for name, primitive in operators.COMPARISON.items():
-        setattr(Array, f"__{name}__", _binary(primitive))
-    for name, primitive in operators.UNARY.items():
-        setattr(Array, f"__{name}__", _unary(primitive))
-
-
-_attach_operators()
-
-
-def _conversion(name: str) -> Callable[..., Any]:
-    return lambda self, *args, **kwargs: getattr(wrap(self), name)(*args, **kwargs)
-
-
-for _name in ("__bool__", "__int__", "__index__", "__float__", "__complex__", "__array__"):
-    setattr(Value, _name, _conversion(_name))
+    return x._take_view(BroadcastStep(shape))

@@ -1,0 +1,42 @@
+"""`Array`, the mutable handle that user functions see; start reading in `handle`."""
+
+from wengert.array.arithmetic import assign_all
+from wengert.array.handle import (
+    Array,
+    contains_array,
+    contains_traced,
+    from_sequence,
+    layout_of,
+    plain_bool,
+    take_broadcast,
+    take_reshape,
+    take_transpose,
+    unwrap,
+    wrap,
+    wrap_array,
+    wrap_owned,
+)
+from wengert.array.keys import normalise_key
+from wengert.array.protocols import NUMPY_FUNCTIONS, any_traced, call_numpy_function, call_ufunc
+
+__all__ = [
+    "NUMPY_FUNCTIONS",
+    "Array",
+    "any_traced",
+    "assign_all",
+    "call_numpy_function",
+    "call_ufunc",
+    "contains_array",
+    "contains_traced",
+    "from_sequence",
+    "layout_of",
+    "normalise_key",
+    "plain_bool",
+    "take_broadcast",
+    "take_reshape",
+    "take_transpose",
+    "unwrap",
+    "wrap",
+    "wrap_array",
+    "wrap_owned",
+]
