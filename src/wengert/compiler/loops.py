@@ -198,9 +198,11 @@ class KernelWriter:
             n, a = shape[axis], at[axis]
             axis += 1
             if isinstance(s, slice):
-                start, stop, _ = s.indices(n)
+                start, stop, step = s.indices(n)
+                selected.append(Affine(a.axis, a.scale * step, (a.offset - start) * step))
+                if step < 0:
+                    start, stop = stop + 1, start + 1
                 stop = max(start, stop)
-                selected.append(Affine(a.axis, a.scale, a.offset - start))
             else:
                 start, stop = s % n, s % n + 1
             low, high = self._range(a)

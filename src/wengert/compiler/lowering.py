@@ -253,6 +253,43 @@ for _primitive in (
     LOWERINGS[_primitive] = ("float", _library(_primitive.name))
 
 
+_SIGNS = {e.equal: "==", e.not_equal: "!=", e.less: "<", e.less_equal: "<=", e.greater: ">", e.greater_equal: ">="}
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def _compare_integers(em: Emitter, sign: str, operands: Sequence[tuple[Register, np.dtype[Any], Any]]) -> Register:
+    """Compare exactly, as NumPy does: also int64 with uint64, and with Python numbers out of range."""
+    dtypes = [own for _, own, _ in operands]
+    for k, (value, _, number) in enumerate(operands):
+        if value is not None or isinstance(number, np.generic):
+            continue
+        fitting = [d for d in (dtypes[1 - k], np.dtype(np.int64), np.dtype(np.uint64)) if _fits(number, d)]
+        if not fitting:  # larger or smaller than every integer
+            other_is_less = (number > 0) == (k == 1)
+            true = sign == "!=" or (sign in ("<", "<=") if other_is_less else sign in (">", ">="))
+            return ir.Constant(ir.IntType(1), int(true))
+        dtypes[k] = fitting[0]
+    common = np.result_type(*dtypes)
+    mixed = common.kind == "f"  # int64 with uint64
+    wide = [np.dtype(f"{d.kind}8") for d in dtypes] if mixed else [common, common]
+    x, y = (
+        em.constant(number, d) if value is None else em.convert(value, own, d)
+        for (value, own, number), d in zip(operands, wide, strict=True)
+    )
+    b = em.builder
+    if not mixed:
+        return (b.icmp_signed if common.kind == "i" else b.icmp_unsigned)(sign, x, y)
+    if wide[1].kind == "i":
+        x, y, sign = y, x, _MIRRORED.get(sign, sign)
+    negative = b.icmp_signed("<", x, ir.Constant(x.type, 0))
+    unsigned = b.icmp_unsigned(sign, x, y)
+    return b.or_(negative, unsigned) if sign in ("<", "<=", "!=") else b.and_(b.not_(negative), unsigned)
+
+
+def _fits(number: int, dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "iu" and np.iinfo(dtype).min <= number <= np.iinfo(dtype).max
+
+
 def is_lowerable(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np.dtype[Any]) -> bool:
     """Whether an operation on operands of these dtypes has a native form."""
     if not all(map(is_lowerable_dtype, (*in_dtypes, out_dtype))):
@@ -282,6 +319,8 @@ def emit_element(
         value, own, number = operand
         return em.constant(number, dtype) if value is None else em.convert(value, own, dtype)
 
+    if primitive in _SIGNS and all(own.kind in "biu" for _, own, _ in operands):
+        return _compare_integers(em, _SIGNS[primitive], operands)
     if primitive is e.where:
         mask = read(operands[0], np.dtype(bool))
         return em.builder.select(mask, read(operands[1], out_dtype), read(operands[2], out_dtype))

@@ -110,7 +110,7 @@ def basic_spec(op: Operation) -> bool:
         return False
     if reads:
         return True
-    return all(not isinstance(s, slice) or s.step in (None, 1) for s in op.params["spec"])
+    return all(not isinstance(s, slice) or s.step in (None, 1, -1) for s in op.params["spec"])
 
 
 def is_pullable(op: Operation) -> bool:

@@ -102,6 +102,8 @@ def mean(
 ) -> Any:
     """Mean over axes."""
     a = prepared(a, dtype)
+    if dtype is None and dtype_of(a).kind in "biu":
+        a = cast(a, np.dtype(float))  # a sum of integers could overflow
     total = sum(a, axis=axis, keepdims=keepdims, where=where)
     return total / _count(shape_of(a), axis, where, keepdims, dtype_of(a))
 
