@@ -89,7 +89,7 @@ def check(f, *args, exact=True, rtol=1e-12):
 # Elementwise ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [2, 3, 63, 64, 65, 127, 1000, 1023, 1024, 1025, 1087, 1088, 4099, 10007])
+@pytest.mark.parametrize("n", [2, 3, 64, 65, 1000, 1023, 1025, 1088, 10007])
 def test_one_axis(eager_splits, n):
     x = RNG.normal(size=n)
     check(lambda x: wnp.tanh(x) * wnp.exp(-x * x) + wnp.sin(x), x, rtol=1e-13)
@@ -118,7 +118,7 @@ def test_broadcasting_and_moves(eager_splits):
     check(lambda x, y: (x * y + x, (x - y).T, wnp.concatenate([x * y, x + y], axis=1)), x, y)
 
 
-@pytest.mark.parametrize("n", [5, 64, 130, 1500, 5000])
+@pytest.mark.parametrize("n", [5, 130, 1500])
 def test_seams_along_the_split_axis(eager_splits, n):
     def f(x):
         out = wnp.zeros(n)
