@@ -98,7 +98,7 @@ def test_one_axis(eager_splits, n):
 @pytest.mark.parametrize(
     "shape", [(2, 1), (1, 3000), (2, 1025), (3, 5000), (1025, 2), (300, 70), (5, 1, 700), (1, 1, 2)]
 )
-@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "u1", "?"])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "u1", "?"])
 def test_shapes_and_dtypes(eager_splits, shape, dtype):
     x = (RNG.normal(size=shape) * 50).astype(dtype)
     if dtype == "?":
@@ -154,7 +154,7 @@ def test_several_results_and_reductions_in_one_loop(eager_splits):
 
 @pytest.mark.parametrize("names", [("sum", "prod"), ("max", "min")])
 @pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (0, 2), (1, 2)])
-@pytest.mark.parametrize("shape", [(70, 9, 8), (3, 1100, 2), (2, 3, 2000), (1, 1, 2500)])
+@pytest.mark.parametrize("shape", [(70, 9, 8), (3, 1100, 2), (1, 2, 2500)])
 def test_reductions(eager_splits, names, axis, shape):
     x = RNG.uniform(0.99, 1.01, size=shape)
     check(lambda x: tuple(getattr(wnp, name)(x, axis=axis) for name in names), x, exact="max" in names)
