@@ -6,6 +6,7 @@ Each message says what happened, where in the *user's* code, and what to write i
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -59,12 +60,17 @@ class GradientCheckError(WengertError, AssertionError):
     """A derivative disagrees with its numerical estimate."""
 
 
+@functools.cache
+def _is_users_file(file: str) -> bool:
+    return not os.path.abspath(file).startswith(_PACKAGES) and not file.startswith(_NO_USERS_FILE)
+
+
 def user_location(depth: int = 1) -> tuple[str, int, str] | None:
     """Return (file, line, source) of the innermost frame outside Wengert, or None if there is none."""
     frame = sys._getframe(depth)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not os.path.abspath(file).startswith(_PACKAGES) and not file.startswith(_NO_USERS_FILE):
+        if _is_users_file(file):
             return file, frame.f_lineno, linecache.getline(file, frame.f_lineno).strip()
         frame = frame.f_back
     return None

@@ -7,6 +7,7 @@ joining …) are NumPy's own applied to that array, and cost nothing at run time
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,13 +72,13 @@ _INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
 def can_unroll(program: Program) -> bool:
     """Whether a program is small enough, and made of operations that this module knows."""
     constants = dict(program.constants)
-    total = sum(int(np.prod(v.type.shape)) for v in program.inputs)
+    total = sum(math.prod(v.type.shape) for v in program.inputs)
     for op in program.operations:
-        total += sum(int(np.prod(v.type.shape)) for v in op.outputs)
+        total += sum(math.prod(v.type.shape) for v in op.outputs)
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
         if op.primitive in (contraction.matmul, contraction.einsum):
-            total += max(int(np.prod(a.type.shape)) for a in op.inputs if isinstance(a, Variable)) * 4
+            total += max(math.prod(a.type.shape) for a in op.inputs if isinstance(a, Variable)) * 4
         if total > MAX_ELEMENTS or not _known(op, constants):
             return False
     return all(is_lowerable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
@@ -191,7 +192,10 @@ class Unroller:
             args = [self.converted(x, d, out.dtype) for x, d in zip(args, dtypes, strict=True)]
             return _box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
         if p in _REDUCTIONS:
-            return self.reduce(_REDUCTIONS[p], args[0], op.params["axis"], out)
+            total = self.reduce(_REDUCTIONS[p], args[0], op.params["axis"], out)
+            if p is c.reduce_sum and op.params["axis"]:  # NumPy begins with 0.0, so that a sum is never -0.0
+                return self.each(e.add, (out.dtype, out.dtype), out.dtype, total, _box([out.dtype.type(0)], ()))
+            return total
         if p is reductions.cumsum:
             return self.cumsum(args[0], op.params["axis"], out)
         if p is contraction.matmul:
@@ -211,15 +215,16 @@ class Unroller:
 
     def each(self, p: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *args: Elements) -> Elements:
         """Apply an elementwise operation, with broadcasting."""
-        shape = np.broadcast_shapes(*(a.shape for a in args))
-        columns = [np.broadcast_to(a, shape).ravel() for a in args]
+        shapes = {a.shape for a in args}
+        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+        columns = [(a if a.shape == shape else np.broadcast_to(a, shape)).ravel() for a in args]
         return _box([self.element(p, dtypes, out, *values) for values in zip(*columns, strict=True)], shape)
 
     def reduce(self, p: Primitive, x: Elements, axis: tuple[int, ...], out: Any) -> Elements:
         """Reduce by a balanced tree: short chains of dependence, and rounding errors that grow with the logarithm."""
         kept = [i for i in range(x.ndim) if i not in axis]
-        count = int(np.prod([x.shape[i] for i in axis]))
-        rows = x.transpose((*kept, *axis)).reshape((int(np.prod(out.shape)), count))
+        count = math.prod([x.shape[i] for i in axis])
+        rows = x.transpose((*kept, *axis)).reshape((math.prod(out.shape), count))
         results = [self.tree(p, list(row), out.dtype) for row in rows]
         return _box(results, out.shape)
 
@@ -319,7 +324,7 @@ class MapWriter:
             with tiles.loop(builder, low, high, 1) as example:
 
                 def at(v: Variable) -> Register:
-                    size = ir.Constant(i64, int(np.prod(v.type.shape[1:])))
+                    size = ir.Constant(i64, math.prod(v.type.shape[1:]))
                     return builder.gep(pointers[v], [builder.mul(example, size, flags=("nsw",))], inbounds=True)
 
                 write_example(at)
@@ -330,13 +335,13 @@ class MapWriter:
 
 def estimate(program: Program) -> float:
     """Nanoseconds that one example takes, roughly."""
-    stored = sum(int(np.prod(v.type.shape)) for v in (*program.inputs, *program.outputs) if isinstance(v, Variable))
+    stored = sum(math.prod(v.type.shape) for v in (*program.inputs, *program.outputs) if isinstance(v, Variable))
     total = parallel.MEMORY_COST * stored
     for op in program.operations:
         if op.primitive is map_program:
             total += op.params["size"] * estimate(op.params["program"])
         elif op.primitive not in MOVES:
-            sizes = [int(np.prod(v.type.shape)) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable)]
+            sizes = [math.prod(v.type.shape) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable)]
             total += max(parallel.cost(op.primitive), 0.05) * max(sizes, default=0)
     return total
 
@@ -348,7 +353,7 @@ def load_elements(
     b = em.builder
     typed = b.bitcast(pointer, memory_type(dtype).as_pointer())
     elements = []
-    for i in range(int(np.prod(shape))):
+    for i in range(math.prod(shape)):
         value = b.load(b.gep(typed, [ir.Constant(ir.IntType(64), i * step)]))
         elements.append(b.trunc(value, ir.IntType(1)) if dtype.kind == "b" else value)
     return _box(elements, shape)

@@ -137,9 +137,14 @@ class Elementwise(Primitive):
 
     def output_type(self, args: Sequence[Any], params: dict[str, Any]) -> ArrayType:
         """Broadcast the shapes; the dtype is found on single elements."""
-        shape = np.broadcast_shapes(*(a.shape for a in args if isinstance(a, ArrayType)))
-        single = [ArrayType((1,), a.dtype) if isinstance(a, ArrayType) else a for a in args]
-        return ArrayType(shape, super().output_type(single, params).dtype)
+        shapes = {a.shape for a in args if isinstance(a, ArrayType)}
+        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+        key = (*(a.dtype if type(a) is ArrayType else (type(a), a) for a in args), repr(params) if params else "")
+        known = self._types.get(key)
+        if known is None:
+            single = [ArrayType((1,), a.dtype) if isinstance(a, ArrayType) else a for a in args]
+            known = self._types[key] = super().output_type(single, params).dtype
+        return ArrayType(shape, known)
 
 
 class Unary(Elementwise):

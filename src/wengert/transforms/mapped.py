@@ -8,6 +8,7 @@ every other transform, and in the interpreter, it is what vmap always is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,5 +81,5 @@ def count_elements(program: Program) -> int:
     for op in program.operations:
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
-        total += sum(int(np.prod(v.type.shape)) for v in op.outputs)
+        total += sum(math.prod(v.type.shape) for v in op.outputs)
     return total
