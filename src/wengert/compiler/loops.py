@@ -465,7 +465,7 @@ class KernelWriter:
         branch = builder.cbranch(builder.icmp_signed("<", following, stop), header, done)
         # A bare sum of products is faster with several vectors at once and a scalar rest.
         blocks = builder.function.blocks
-        if high - low >= 16 and any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):
+        if any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):
             branch.set_metadata("llvm.loop", loop_metadata(self.module))
         builder.position_at_end(done)
 
