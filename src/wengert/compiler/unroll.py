@@ -72,7 +72,9 @@ _INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
 def can_unroll(program: Program) -> bool:
     """Whether a program is small enough, and made of operations that this module knows."""
     constants = dict(program.constants)
-    total = sum(math.prod(v.type.shape) for v in program.inputs)
+    total = sum(math.prod(v.type.shape) for v in (*program.inputs, *constants))
+    if total > MAX_ELEMENTS:  # a program without operations moves its arguments
+        return False
     for op in program.operations:
         total += sum(math.prod(v.type.shape) for v in op.outputs)
         if op.primitive is map_program:
