@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -219,7 +220,11 @@ class Jitted:
         functools.update_wrapper(self, fun)  # type: ignore[arg-type]
         self.fun = fun
         self.static = static
-        self.flat: dict[Any, tuple[FlatFunction, list[Any]]] = {}
+        self.flat: dict[Any, tuple[FlatFunction, dict[Any, Any]]] = {}
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind to an instance, as a function defined in a class does."""
+        return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the compiled function."""
@@ -268,26 +273,34 @@ class Jitted:
     lower = inspect
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        flat, out_structure, leaves, values = self._prepare(args, kwargs)
+        flat, out_structures, leaves, values = self._prepare(args, kwargs)
         outs = flat(*values)
-        result = containers.unflatten(out_structure[0], [to_user(o) for o in outs])
+        result = containers.unflatten(out_structures[tuple(map(native_type, values))], [to_user(o) for o in outs])
         types = None if any(isinstance(v, Value) for v in values) else tuple(map(native_type, values))
         return result, flat, types, leaves
 
     def _prepare(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[FlatFunction, list[Any], list[Any], list[Any]]:
+    ) -> tuple[FlatFunction, dict[Any, Any], list[Any], list[Any]]:
         """Take the containers of the arguments apart, and find the flat function for them."""
+        for n in self.static:
+            if not -len(args) <= n < len(args):
+                fail(
+                    InputTypeError,
+                    f"argument {n} of {getattr(self.fun, '__name__', 'the function')} is static and has to be given by "
+                    f"position, but the call has {len(args)} positional argument(s).",
+                )
         fixed = tuple((n % len(args), args[n]) for n in self.static)
         positions = {n for n, _ in fixed}
         moving = tuple(a for n, a in enumerate(args) if n not in positions)
         leaves, structure = containers.flatten((moving, kwargs))
-        key = (structure, fixed, len(args))
+        # 2, 2.0 and True are equal as keys, and do not mean the same in a program.
+        key = (structure, fixed, tuple(type(x) for _, x in fixed), len(args))
         found = self.flat.get(key)
         if found is None:
             found = self.flat[key] = self._flatten(structure, dict(fixed), len(args))
-        flat, out_structure = found
-        return flat, out_structure, leaves, [numeric_value(x) for x in leaves]
+        flat, out_structures = found
+        return flat, out_structures, leaves, [numeric_value(x) for x in leaves]
 
     def _slow_call(self, *args: Any, **kwargs: Any) -> Any:
         """Call with arguments that the entry was not made for."""
@@ -303,8 +316,8 @@ class Jitted:
         entry = executable.make_entry(mismatch=self._slow_call)
         type(self).__call__ = staticmethod(entry if entry is not None else self._slow_call)  # type: ignore[method-assign]
 
-    def _flatten(self, structure: Any, fixed: dict[int, Any], count: int) -> tuple[FlatFunction, list[Any]]:
-        out_structure: list[Any] = [None]
+    def _flatten(self, structure: Any, fixed: dict[int, Any], count: int) -> tuple[FlatFunction, dict[Any, Any]]:
+        out_structures: dict[tuple[ArrayType, ...], Any] = {}
         name = getattr(self.fun, "__name__", "function")
 
         def function(*values: Any) -> list[Any]:
@@ -312,7 +325,7 @@ class Jitted:
             rest = iter(moving)
             args = [fixed[n] if n in fixed else next(rest) for n in range(count)]
             outputs = Outputs(self.fun(*args, **kwargs), name)
-            out_structure[0] = outputs.structure
+            out_structures[tuple(map(native_type, values))] = outputs.structure
             return outputs.values
 
-        return FlatFunction(function, name), out_structure
+        return FlatFunction(function, name), out_structures
