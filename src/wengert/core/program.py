@@ -143,24 +143,24 @@ class Program:
         Numbers, arrays, containers and programs are taken by value; `describe` says what stands for anything else:
         primitives, functions, values of a transform.
         """
-        numbers: dict[Variable, int] = {}
+        names: dict[Variable, str] = {}
+
+        def define(v: Variable) -> str:
+            names[v] = f"v{len(names)}"
+            return f"{names[v]} {v.type.dtype.str} {v.type.shape}"
 
         def text(atom: Atom) -> str:
-            if isinstance(atom, Literal):
-                return content(atom.value, describe)
-            return str(numbers.setdefault(atom, len(numbers)))
+            return names[atom] if isinstance(atom, Variable) else content(atom.value, describe)
 
-        digest = hashlib.sha256()
-        for v in self.inputs:
-            digest.update(f"in {text(v)} {show_type(v.type)}\n".encode())
-        for v, value in self.constants:
-            digest.update(f"constant {text(v)} {content(value, describe)}\n".encode())
+        lines = [f"in {define(v)}" for v in self.inputs]
+        lines += [f"constant {define(v)} {content(value, describe)}" for v, value in self.constants]
         for op in self.operations:
-            outs = [f"{text(v)} {show_type(v.type)}" for v in op.outputs]
-            ins, params = list(map(text, op.inputs)), content(op.params, describe)
-            digest.update(f"{outs} = {describe(op.primitive)} {ins} {params}\n".encode())
-        digest.update(f"return {[text(a) for a in self.outputs]}".encode())
-        return digest.hexdigest()
+            ins = " ".join(map(text, op.inputs))
+            params = content(op.params, describe) if op.params else ""
+            outs = " ".join(map(define, op.outputs))
+            lines.append(f"{outs} = {describe(op.primitive)} {ins} {params}")
+        lines.append(f"return {' '.join(map(text, self.outputs))}")
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def __hash__(self) -> int:
         return hash(self.key)
