@@ -62,7 +62,11 @@ class GradientCheckError(WengertError, AssertionError):
 
 @functools.cache
 def _is_users_file(file: str) -> bool:
-    return not os.path.abspath(file).startswith(_PACKAGES) and not file.startswith(_NO_USERS_FILE)
+    try:
+        file_path = os.path.abspath(file)
+    except OSError:  # the current directory is gone
+        file_path = file
+    return not file_path.startswith(_PACKAGES) and not file.startswith(_NO_USERS_FILE)
 
 
 def user_location(depth: int = 1) -> tuple[str, int, str] | None:

@@ -63,10 +63,13 @@ class Emitter:
 
     def constant(self, value: Any, dtype: np.dtype[Any]) -> Register:
         """A number as an operand."""
-        number = dtype.type(value)
         if dtype.kind == "f":
-            return ir.Constant(llvm_type(dtype), float(number))
-        return ir.Constant(llvm_type(dtype), int(number))
+            return ir.Constant(llvm_type(dtype), float(dtype.type(value)))
+        if dtype.kind == "b":
+            return ir.Constant(llvm_type(dtype), int(bool(value)))
+        if not _fits(value, dtype):  # np.where and assignment cast it, as C does
+            value = np.asarray(value).astype(dtype)
+        return ir.Constant(llvm_type(dtype), int(value))
 
     def convert(self, x: Register, own: np.dtype[Any], to: np.dtype[Any]) -> Register:
         """Cast as NumPy's astype does."""
