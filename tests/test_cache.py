@@ -235,6 +235,12 @@ def test_folder_is_a_file(folder):
     assert folder.read_text() == "mine"
 
 
+def test_folder_that_cannot_exist(folder, monkeypatch):
+    for path in ("/proc/none/such", "a\0b", "x" * 5000):
+        monkeypatch.setattr(config, "cache_directory", path)
+        np.testing.assert_allclose(jit(unrolled)(X), unrolled(X))
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EMFILE])
 @pytest.mark.parametrize("function", ["open", "fdopen", "scandir"])
 def test_the_system_refuses(folder, monkeypatch, function, number):

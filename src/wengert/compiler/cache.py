@@ -44,6 +44,7 @@ _SUFFIX = ".code"
 _UNFINISHED = ".part"
 _STALE_SECONDS = 3600.0  # after which an unfinished file is taken to have been left behind
 _LARGEST_NOTES = 1 << 20
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 #: The number of primitives that Wengert itself has made when this module is imported. Their names tell them apart.
 _OWN = len(PRIMITIVES)
 
@@ -126,7 +127,7 @@ def lookup(key: str | None) -> Saved | None:
             if not _is_own(status) or status.st_size > config.cache_bytes:
                 return None
             saved = _unpack(file.read(), key)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path with a null character
         return None
     with contextlib.suppress(OSError):
         if saved is None:
@@ -148,7 +149,7 @@ def store(key: str | None, saved: Saved) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with os.fdopen(os.open(temporary, _NEW_FILE, 0o600), "wb") as file:
                 file.write(content)
             temporary.replace(directory / f"{key}{_SUFFIX}")
         except BaseException:
@@ -156,7 +157,7 @@ def store(key: str | None, saved: Saved) -> None:
                 temporary.unlink()
             raise
         _size.grow(directory, len(content))
-    except OSError:
+    except (OSError, ValueError):
         pass
 
 
