@@ -159,7 +159,7 @@ class _Drawing:
                 dtypes.append("uint8")
             self.try_line(f"v{tame}.astype('{self.one_of(*dtypes)}')")
 
-    def key(self, shape: tuple[int, ...], advanced: bool) -> str:
+    def key(self, shape: Any, advanced: bool) -> str:
         advanced = advanced and len(shape) > 0 and 0 not in shape
         kind = self.one_of("basic", "basic", "newaxis", *(("integers", "mask") if advanced else ()))
         if kind == "integers":
