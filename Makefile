@@ -39,6 +39,7 @@ bench: $(VENV)/.has-bench ## Measure the cost per operation beside other librari
 .PHONY: docs
 docs: $(VENV)/.has-docs ## Build the documentation into docs/_build/html
 	@rm -rf docs/api/generated
+	$(BIN)/python -m docs.generate_coverage
 	$(BIN)/python -m sphinx -b html -q -W --keep-going -n docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
