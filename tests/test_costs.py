@@ -252,6 +252,22 @@ def loop_in_place(x: Any) -> Any:
     return np.sum(y)
 
 
+def loop_through_views(x: Any) -> Any:
+    y = x * 1.0
+    u, v = y[: len(x) // 2], y[len(x) // 2 :][::-1]
+    for i in range(1, len(u)):
+        u[i] += 0.5 * v[i - 1]
+        v[i] = u[i] * v[i]
+    table = y.reshape(-1, 4).T
+    for row in table:
+        for j in range(1, len(row)):
+            row[j] += 0.1 * row[j - 1]
+    flat = table.T.ravel()
+    for i in range(1, len(x)):
+        flat[i] *= 0.9 + 0.1 * flat[i - 1]
+    return np.sum(y * y)
+
+
 def reads_only(x: Any) -> Any:
     total = 0.0
     for i in range(len(x)):
@@ -259,7 +275,7 @@ def reads_only(x: Any) -> Any:
     return total
 
 
-LOOPS = [loop, loop_on_the_argument, loop_on_rows, loop_on_columns, loop_in_place, reads_only]
+LOOPS = [loop, loop_on_the_argument, loop_on_rows, loop_on_columns, loop_in_place, loop_through_views, reads_only]
 MODES: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
     "grad": grad,
     "jvp": lambda f: lambda x: jvp(f, (x,), (np.ones(len(x)),))[1],

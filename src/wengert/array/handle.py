@@ -306,13 +306,13 @@ class Array:
         """Whether this is an array (writable) and not a NumPy scalar (what reductions and x[i] return)."""
         value = self._peek()
         if shape_of(value) == () and _has_batch(value):  # one example does not tell scalars from 0-d arrays
-            return self._writes is not None or type(self) is _View
+            return self._writes is not None
         return isinstance(representative(value), np.ndarray)
 
     def _take_view(self, step: Step) -> Array:
         """Return the view of this array that `step` leads to; scalars have none."""
         if self.is_mutable:
-            return _make_view(self, (step,))
+            return _make_view(self, (step,), (self.shape,))
         part = step.forward(self.immutable_value)
         return wrap_array(part) if isinstance(step, IndexStep) and isinstance(part, Value) else wrap(part)
 
@@ -527,9 +527,10 @@ def contains_array(x: Any) -> bool:
 class _View(Array):
     """A handle on a part of another handle's array."""
 
-    __slots__ = ("_base", "_seen", "_steps")
+    __slots__ = ("_base", "_seen", "_shapes", "_steps")
     _base: Array
     _steps: tuple[Step, ...]
+    _shapes: tuple[tuple[int, ...], ...]  # of the array that each step is applied to
     _seen: int
 
     def _refresh(self) -> None:
@@ -538,6 +539,33 @@ class _View(Array):
         if self._seen != version:
             self._value = _follow(self._base, self._steps)
             self._seen = version
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tuple of axis lengths, which no write changes."""
+        return shape_of(self._value)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy dtype."""
+        return dtype_of(self._value)
+
+    @property
+    def is_mutable(self) -> bool:
+        """True: only arrays have views."""
+        return True
+
+    def _locate(self, spec: tuple[Any, ...]) -> tuple[int, ...] | None:
+        """Return where in the base the only element lies that a key of ints selects."""
+        if not self._is_scalar_index(spec):
+            return None
+        for axis, (i, n) in enumerate(zip(spec, self.shape, strict=True)):
+            if not -n <= i < n:
+                raise IndexError(f"index {i} is out of bounds for axis {axis} with size {n}")
+        position: Any = tuple(i % n for i, n in zip(spec, self.shape, strict=True))
+        for step, shape in zip(reversed(self._steps), reversed(self._shapes), strict=True):
+            position = None if position is None else step.locate(shape, position)
+        return position
 
     @property
     def immutable_value(self) -> Any:
@@ -550,14 +578,17 @@ class _View(Array):
         return self._value
 
     def _read(self, spec: tuple[Any, ...]) -> Any:
-        return index(self._peek(), spec=spec)
+        position = self._locate(spec)
+        return index(self._peek(), spec=spec) if position is None else self._base._read(position)
 
     def _write(self, value: Any, arrays: Sequence[Any], spec: tuple[Any, ...]) -> None:
-        self._require_mutable()
-        self._write_through(index_update(self._peek(), value, *arrays, spec=spec, donate=False))
+        position = None if arrays else self._locate(spec)
+        if position is None:
+            self._write_through(index_update(self._peek(), value, *arrays, spec=spec, donate=False))
+        else:
+            self._base._write(value, (), position)
 
     def _replace(self, value: Any) -> None:
-        self._require_mutable()
         self._write_through(value)
 
     def _write_through(self, part: Any) -> None:
@@ -573,7 +604,7 @@ class _View(Array):
 
     def _take_view(self, step: Step) -> Array:
         self._refresh()
-        return _make_view(self._base, (*self._steps, step))
+        return _make_view(self._base, (*self._steps, step), (*self._shapes, self.shape))
 
 
 def _follow(base: Array, steps: tuple[Step, ...]) -> Any:
@@ -598,13 +629,14 @@ def _is_small_part(value: Any, spec: tuple[Any, ...]) -> bool:
     return part.size * 4 <= int(np.prod(shape)) or part.size <= 64
 
 
-def _make_view(base: Array, steps: tuple[Step, ...]) -> Array:
+def _make_view(base: Array, steps: tuple[Step, ...], shapes: tuple[tuple[int, ...], ...]) -> Array:
     value = _follow(base, steps)
     view = _allocate(_View)
     view._value = value
     view._writes = None
     view._base = base
     view._steps = steps
+    view._shapes = shapes
     writes = base._writes
     view._seen = 0 if writes is None else writes.version
     return view

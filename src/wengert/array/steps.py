@@ -1,10 +1,12 @@
 """The steps that lead from an array to a view of it: index, transpose, reshape, broadcast, real and imaginary part.
 
-``forward`` takes the part out of a value; ``write`` returns the value with the part replaced.
+``forward`` takes the part out of a value; ``write`` returns the value with the part replaced. ``locate`` tells where an
+element of the part lies in an array of the given shape, so that single elements are read and written in place.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ from wengert.core.values import shape_of
 from wengert.rules.elementwise import from_parts
 from wengert.rules.indexing import index, index_update
 from wengert.rules.structural import transpose
+
+Position = tuple[int, ...]
 
 
 class IndexStep(NamedTuple):
@@ -25,6 +29,21 @@ class IndexStep(NamedTuple):
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         return index_update(x, part, spec=self.spec, donate=donate)
 
+    def locate(self, shape: tuple[int, ...], position: Position) -> Position:
+        consumed = sum(s is not None and s is not Ellipsis for s in self.spec)
+        rest, found = iter(position), []
+        for s in self.spec:
+            n = shape[len(found)] if len(found) < len(shape) else 0
+            if s is None:
+                next(rest)
+            elif s is Ellipsis:
+                found += itertools.islice(rest, len(shape) - consumed)
+            elif isinstance(s, slice):
+                found.append(range(*s.indices(n))[next(rest)])
+            else:
+                found.append(s % n)
+        return (*found, *rest)
+
 
 class TransposeStep(NamedTuple):
     axes: tuple[int, ...]
@@ -34,6 +53,9 @@ class TransposeStep(NamedTuple):
 
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         return transpose(part, axes=tuple(int(a) for a in np.argsort(self.axes)))
+
+    def locate(self, shape: tuple[int, ...], position: Position) -> Position:
+        return tuple(p for _, p in sorted(zip(self.axes, position, strict=True)))
 
 
 class ReshapeStep(NamedTuple):
@@ -45,6 +67,16 @@ class ReshapeStep(NamedTuple):
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         return combinators.reshape(part, shape=shape_of(x))
 
+    def locate(self, shape: tuple[int, ...], position: Position) -> Position:
+        number = 0
+        for p, n in zip(position, self.shape, strict=True):
+            number = number * n + p
+        found = []
+        for n in reversed(shape):
+            number, p = divmod(number, n)
+            found.append(p)
+        return tuple(reversed(found))
+
 
 class BroadcastStep(NamedTuple):
     shape: tuple[int, ...]
@@ -55,6 +87,9 @@ class BroadcastStep(NamedTuple):
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         raise ValueError("assignment destination is read-only")
 
+    def locate(self, shape: tuple[int, ...], position: Position) -> None:
+        return None
+
 
 class PartStep(NamedTuple):
     name: str
@@ -64,6 +99,9 @@ class PartStep(NamedTuple):
 
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         return from_parts(part, combinators.imag(x)) if self.name == "real" else from_parts(combinators.real(x), part)
+
+    def locate(self, shape: tuple[int, ...], position: Position) -> None:
+        return None
 
 
 Step = IndexStep | TransposeStep | ReshapeStep | BroadcastStep | PartStep
