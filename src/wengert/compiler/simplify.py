@@ -196,9 +196,10 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
     new = []
     for a in inputs:
         op = b.source(a, c.broadcast_to)
+        number = op.inputs[0] if op is not None else a
         # Strongly typed, as the array is.
-        full = op is not None and isinstance(op.inputs[0], Literal)
-        new.append(Literal(_type(a).dtype.type(op.inputs[0].value)) if full else a)
+        full = isinstance(number, Literal) and number is not a
+        new.append(Literal(_type(a).dtype.type(number.value)) if full else a)
     if all(n is a for n, a in zip(new, inputs, strict=True)):
         return None
     shape = np.broadcast_shapes(*(_type(a).shape for a in inputs))

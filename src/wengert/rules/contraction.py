@@ -1,4 +1,4 @@
-"""Products that contract axes: `matmul` and `einsum`. dot, inner, tensordot, vecdot … are `wengert.numpy` code over them."""
+"""Products that contract axes: `matmul` and `einsum`. The others (dot, inner …) are `wengert.numpy` code over them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _with_rank(x: Any, core: tuple[int, ...], rank: int, size: int, batched: boo
 matmul = Multilinear(np.matmul, _matmul_transpose_x, _matmul_transpose_y, name="matmul", batch=_matmul_batch)
 
 
-# einsum: explicit subscripts, no ellipsis, letters only --------------------------------------------------------------------
+# einsum: explicit subscripts, no ellipsis, letters only ---------------------------------------------------------------
 
 
 def _einsum(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
@@ -103,7 +103,7 @@ def _einsum_transpose(ct: Any, *operands: Any, k: int, subscripts: str, optimize
     if len(letters) < len(own):
         # A repeated letter takes a diagonal; its transpose writes one.
         grids = np.indices([sizes[c] for c in letters], sparse=True)
-        place = {c: g for c, g in zip(letters, grids, strict=True)}
+        place = dict(zip(letters, grids, strict=True))
         out = index_add(
             np.zeros(shape, dtype_of(out)), out, *(place[c] for c in own), spec=(ARRAY,) * len(own), donate=False
         )

@@ -4,8 +4,8 @@ A key is a tuple `spec` of ints, slices, None, Ellipsis, and the placeholder `AR
 index arrays themselves are positional arguments. Boolean masks have been turned into integer arrays before.
 
 `donate=True` says that nobody else refers to the buffer of `x`, which may then be overwritten: this is what makes a
-loop of n writes cost O(n), forwards and in the reverse sweep. The caller vouches for it. `copy=True` makes `index` return
-a copy where NumPy would return a view, so that the reader does not share the buffer.
+loop of n writes cost O(n), forwards and in the reverse sweep. The caller vouches for it. `copy=True` makes `index`
+return a copy where NumPy would return a view, so that the reader does not share the buffer.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def _shift_axis(primitive: Callable[[], Any]) -> Callable[..., Any]:
     return lambda size, args, batched, *, axis: primitive()(args[0], axis=shifted(axis))
 
 
-# max and min: the derivative is shared equally between ties ------------------------------------------------------------
+# max and min: the derivative is shared equally between ties -----------------------------------------------------------
 
 
 def _extremum_weights(out: Any, x: Any, axis: tuple[int, ...]) -> Any:
@@ -69,7 +69,7 @@ reduce_min = General(
 )
 
 
-# Products ------------------------------------------------------------------------------------------------------------------
+# Products -------------------------------------------------------------------------------------------------------------
 
 
 def slice_axis(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
@@ -180,7 +180,7 @@ cumprod = General(
 )
 
 
-# Functions whose result is an index or a truth value -------------------------------------------------------------------------
+# Functions whose result is an index or a truth value ------------------------------------------------------------------
 
 argmax = NonDifferentiable(lambda x, *, axis: np.argmax(x, axis=axis), name="argmax", batch=_shift_axis(lambda: argmax))
 argmin = NonDifferentiable(lambda x, *, axis: np.argmin(x, axis=axis), name="argmin", batch=_shift_axis(lambda: argmin))
