@@ -196,10 +196,9 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
     new = []
     for a in inputs:
         op = b.source(a, c.broadcast_to)
-        number = op.inputs[0] if op is not None else a
+        number = None if op is None else op.inputs[0]
         # Strongly typed, as the array is.
-        full = isinstance(number, Literal) and number is not a
-        new.append(Literal(_type(a).dtype.type(number.value)) if full else a)
+        new.append(Literal(_type(a).dtype.type(number.value)) if isinstance(number, Literal) else a)
     if all(n is a for n, a in zip(new, inputs, strict=True)):
         return None
     shape = np.broadcast_shapes(*(_type(a).shape for a in inputs))
