@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, cache, loops, unroll
+from wengert.compiler import bands, blas, cache, loops, products, unroll
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.native import NativeModule, compile_module, host, load_object
@@ -26,8 +26,12 @@ from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
 from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, type_of
+from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules import contraction
 from wengert.transforms.mapped import count_elements, evaluate_mapped, map_program
+
+#: What writes a step as an LLVM function of its leaves and results.
+Writer = loops.KernelWriter | unroll.MapWriter | products.ProductWriter
 
 _I8P = ir.IntType(8).as_pointer()
 _SIGNATURE = ir.FunctionType(ir.VoidType(), [_I8P.as_pointer()])
@@ -181,7 +185,14 @@ class Executable:
                 continue
             result = op.primitive.fun(*operands, **op.params)
             for v, value in zip(op.outputs, result if op.primitive.multiple else (result,), strict=True):
-                np.copyto(view(v), value, casting="unsafe")
+                if np.result_type(value) != v.type.dtype:
+                    fail(
+                        UnsupportedOperationError,
+                        f"'{op.primitive.name}' gave a result of dtype {np.result_type(value)} for these numbers, where "
+                        f"its compiled program has {v.type.dtype}: which of them depends on the values. Call it outside "
+                        "of jit, or on an argument of the wider dtype (a.astype(complex)).",
+                    )
+                np.copyto(view(v), value)
         results = [o[()] if o.ndim == 0 else o for o in outputs]
         return results[0] if len(results) == 1 else tuple(results)
 
@@ -295,12 +306,14 @@ def write(executable: Executable) -> ir.Module:
     names = (f"kernel{i}" for i in itertools.count())
     patterns = bands.nonzeros(executable.plan.program)
     for name, steps in executable.steps.items():
-        parts: list[loops.KernelWriter | unroll.MapWriter | Product] = []
+        parts: list[Writer | Product] = []
         for step in steps:
-            if isinstance(step, Product):
+            if isinstance(step, Product) and not products.is_narrow(step):
                 parts.append(step)
                 continue
-            if isinstance(step, Kernel):
+            if isinstance(step, Product):
+                writer = products.ProductWriter(step, module, next(names))
+            elif isinstance(step, Kernel):
                 writer = bands.make_writer(executable.plan, step, module, library, next(names), patterns)
             else:
                 writer = unroll.MapWriter(step.operation, module, library, next(names))
@@ -363,7 +376,7 @@ def _write_segment(
     module: ir.Module,
     library: MathLibrary,
     name: str,
-    parts: Sequence[loops.KernelWriter | unroll.MapWriter | Product],
+    parts: Sequence[Writer | Product],
     copies: Sequence[tuple[int, Any]],
 ) -> None:
     """Write a function that runs some kernels one after the other, then copies results that have no kernel."""
