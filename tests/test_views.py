@@ -222,7 +222,8 @@ class Views(RuleBasedStateMachine):
         a, b = data.draw(st.slices(n)), data.draw(st.slices(n))
 
         def step(hs: list[Any], scale: float) -> None:
-            hs[k][a] = hs[k][b]
+            # NumPy copies in the wrong order where steps of one sign and different size overlap.
+            hs[k][a] = hs[k][b] if a.step == b.step or (a.step or 1) * (b.step or 1) < 0 else 1.0 * hs[k][b]
 
         def in_place(hs: list[Any], scale: float) -> None:
             hs[k][a] += c * hs[k][b]
