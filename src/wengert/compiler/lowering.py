@@ -256,7 +256,14 @@ for _primitive in (
     LOWERINGS[_primitive] = ("float", _library(_primitive.name))
 
 
-_SIGNS: dict[Primitive, str] = {e.equal: "==", e.not_equal: "!=", e.less: "<", e.less_equal: "<=", e.greater: ">", e.greater_equal: ">="}
+_SIGNS: dict[Primitive, str] = {
+    e.equal: "==",
+    e.not_equal: "!=",
+    e.less: "<",
+    e.less_equal: "<=",
+    e.greater: ">",
+    e.greater_equal: ">=",
+}
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
