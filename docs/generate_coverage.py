@@ -67,7 +67,7 @@ your own ask [`inspect`](compiling.md#looking-inside). {numpy_only}
 | native  | machine code: in loops, and written out element by element in small programs                          |
 | loops   | machine code in loops; a program with it is never written out                                         |
 | small   | machine code in programs that are small enough to be written out; else NumPy does it                   |
-| BLAS    | machine code calls BLAS; in small programs it is written out                                           |
+| BLAS    | machine code calls BLAS, or multiplies itself where that is faster; in small programs it is written out |
 | NumPy   | NumPy or SciPy does it, [between two pieces of machine code](compiling.md#numpy-in-between)             |
 | free    | the operation disappears                                                                               |
 | ·       | not defined for these operands                                                                         |

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import wengert
 from wengert import grad, hessian
 from wengert.compiler.expand import EXPANSIONS
 from wengert.compiler.jit import jit
@@ -49,3 +50,68 @@ def test_empty():
     x = np.zeros((3, 0))
     assert jit(lambda x: logsumexp(x, axis=0))(x).shape == (0,)
     assert np.array_equal(jit(lambda x: logsumexp(x, axis=1))(x), logsumexp(x, axis=1))
+
+
+def calls(function, *args):
+    """Names of the operations that NumPy does."""
+    return [fallback.operation for fallback in jit(function).inspect(*args).fallbacks]
+
+
+def softplus():
+    """Return a function with a rule of its own, which uses arrays from outside."""
+    ones, small = np.ones(20_000), np.array([0.5, 2.0, 3.0])
+
+    @wengert.custom_jvp
+    def outer(x):
+        return np.log1p(inner(x)) * small[1] + ones[0] * small[0]
+
+    @outer.defjvp
+    def outer_jvp(primals, tangents):
+        return outer(primals[0]), 7.0 * tangents[0]  # which is wrong: so one sees that it is used
+
+    @wengert.custom_vjp
+    def inner(x):
+        return np.exp(x) * ones[: x.size].reshape(x.shape)
+
+    inner.defvjp(lambda x: (inner(x), None), lambda residuals, ct: (5.0 * ct,))
+    return outer
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (10_000,)])
+def test_functions_with_custom_rules(shape):
+    f, x = softplus(), np.linspace(0.0, 1.0, int(np.prod(shape))).reshape(shape)
+    assert calls(f, x) == []
+    np.testing.assert_allclose(jit(f)(x), f(x), rtol=1e-14)
+    np.testing.assert_array_equal(jit(grad(lambda x: np.sum(f(x))))(x), np.full(shape, 7.0))
+    np.testing.assert_array_equal(grad(jit(lambda x: np.sum(f(x))))(x), np.full(shape, 7.0))
+    np.testing.assert_allclose(jit(wengert.vmap(f))(np.stack([x, 2 * x])), np.stack([f(x), f(2 * x)]), rtol=1e-14)
+
+
+def test_functions_with_custom_rules_that_need_numbers_are_called():
+    @wengert.custom_jvp
+    def bisect(x):
+        low, high = 0.0, max(1.0, float(wengert.stop_gradient(x)))
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if middle**2 < x else (low, middle)
+        return low + 0.0 * x
+
+    @bisect.defjvp
+    def bisect_jvp(primals, tangents):
+        root = bisect(primals[0])
+        return root, tangents[0] / (2 * root)
+
+    assert calls(bisect, 2.0) == ["custom_call"]
+    assert jit(bisect)(2.0) == pytest.approx(np.sqrt(2.0))
+    assert jit(grad(bisect))(2.0) == pytest.approx(np.sqrt(2.0) / 4)
+
+
+def test_stop_gradient_disappears():
+    def f(x):
+        return np.sum(wengert.stop_gradient(x) * x)
+
+    x = np.array([1.0, -2.0])
+    assert calls(f, x) == []
+    np.testing.assert_array_equal(jit(grad(f))(x), x)
+    assert jit(wengert.stop_gradient)(x) is not x
+    assert not np.shares_memory(jit(wengert.stop_gradient)(x), x)

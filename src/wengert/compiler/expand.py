@@ -1,7 +1,8 @@
 """Operations that are compiled as a combination of simpler ones, which then are fused with what is around them.
 
 `EXPANSIONS` has a function of values for each. It computes what the operation's own NumPy code does, in the same way,
-so that results agree to a few units in the last place, infinities and NaN included.
+so that results agree to a few units in the last place, infinities and NaN included. A function with a custom derivative
+rule is replaced by the operations that it consists of: once recorded, a program has no more use for the rule.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from wengert.core.combinators import astype, reduce_sum
 from wengert.core.primitive import Primitive
-from wengert.core.program import Operation, Program, Variable
+from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import record
-from wengert.core.values import dtype_of, shape_of
+from wengert.core.values import Value, dtype_of, shape_of, type_of
 from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, where
 from wengert.rules.reductions import reduce_max, restore
 from wengert.rules.special import logsumexp, shift
+from wengert.transforms.custom import Rule, custom_call
 
 
 def _finite_or_zero(x: Any) -> Any:
@@ -42,6 +46,8 @@ EXPANSIONS: dict[Primitive, Callable[..., Any]] = {logsumexp: _logsumexp, shift:
 
 def expansion(op: Operation) -> Program | None:
     """Return the program of one operation in terms of others, if it has one: for real numbers, and not for none."""
+    if op.primitive is custom_call:
+        return _custom_function(op)
     function = EXPANSIONS.get(op.primitive)
     if function is None or len(op.inputs) != 1:
         return None
@@ -49,3 +55,19 @@ def expansion(op: Operation) -> Program | None:
     if not isinstance(x, Variable) or x.type.dtype.kind != "f" or 0 in x.type.shape:
         return None
     return record(lambda x: [function(x, **op.params)], [x.type], op.primitive.name)
+
+
+def _custom_function(op: Operation) -> Program | None:
+    """The operations of a function with a custom rule; None if it needs numbers, and so has to be called."""
+    rule: Rule = op.params["rule"]
+    if any(isinstance(a, Literal) and not isinstance(a.value, np.generic) for a in op.inputs):
+        return None
+    types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in op.inputs]
+    try:
+        program = record(lambda *values: rule.function(values), types, rule.name)
+    except Exception:  # of whatever kind: it is the user's function, which may do its work outside of NumPy
+        return None
+    out_types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in program.outputs]
+    if out_types != [v.type for v in op.outputs] or any(isinstance(x, Value) for _, x in program.constants):
+        return None
+    return program

@@ -19,6 +19,7 @@ from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.core.program import Atom, Literal, Operation, Program, Variable, content, output_types
 from wengert.core.values import ArrayType, type_of
+from wengert.derivatives.custom import constant_identity
 from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
 from wengert.rules.structural import transpose
@@ -84,16 +85,18 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
     env.update(zip(program.inputs, inputs, strict=True))
     constants: list[tuple[Variable, Any]] = []
     seen: dict[Any, Variable] = {}
-    for v, value in program.constants:
-        uniform = _uniform(value) if "uniform constants" not in without else None
-        if uniform is not None:
-            env[v] = builder.one(c.broadcast_to, Literal(uniform), shape=v.type.shape)
-            continue
-        key = (v.type, value.tobytes()) if isinstance(value, np.ndarray) and value.nbytes <= 1 << 16 else id(value)
-        if key not in seen:
-            seen[key] = builder.variable(v.type)
-            constants.append((seen[key], value))
-        env[v] = seen[key]
+
+    def define_constants(program: Program) -> None:
+        for v, value in program.constants:
+            uniform = _uniform(value) if "uniform constants" not in without else None
+            if uniform is not None:
+                env[v] = builder.one(c.broadcast_to, Literal(uniform), shape=v.type.shape)
+                continue
+            key = (v.type, value.tobytes()) if isinstance(value, np.ndarray) and value.nbytes <= 1 << 16 else id(value)
+            if key not in seen:
+                seen[key] = builder.variable(v.type)
+                constants.append((seen[key], value))
+            env[v] = seen[key]
 
     def read(atom: Atom) -> Atom:
         return atom if isinstance(atom, Literal) else env[atom]
@@ -102,6 +105,7 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
         for op in operations:
             inner = expansion(op) if "expand" not in without else None
             if inner is not None:
+                define_constants(inner)
                 env.update(zip(inner.inputs, map(read, op.inputs), strict=True))
                 rebuild(inner.operations)
                 env.update(zip(op.outputs, map(read, inner.outputs), strict=True))
@@ -111,6 +115,7 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
             outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
             env.update(zip(op.outputs, outputs, strict=True))
 
+    define_constants(program)
     for op in program.operations:
         builder.location = op.location
         rebuild([op])
@@ -275,7 +280,7 @@ def _structure(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) 
     if moves and full is not None and isinstance(full.inputs[0], Literal):
         (t,) = output_types(p, [_type(inputs[0])], params)
         return b.one(c.broadcast_to, full.inputs[0], shape=t.shape) if t.shape else full.inputs[0]
-    if p is c.conj and _type(inputs[0]).dtype.kind in "iuf":
+    if p is constant_identity or (p is c.conj and _type(inputs[0]).dtype.kind in "iuf"):
         return inputs[0]
     return None
 

@@ -306,7 +306,9 @@ class custom_rule(custom_jvp):
         return rule
 
 
-_identity = NonDifferentiable(lambda x: x, name="stop_gradient", batch=lambda size, args, batched: _identity(args[0]))
+constant_identity = NonDifferentiable(
+    lambda x: x, name="stop_gradient", batch=lambda size, args, batched: constant_identity(args[0])
+)
 
 
 def stop_gradient(x: Any) -> Any:
@@ -336,5 +338,5 @@ def _stopped(leaf: Any) -> Any:
     if not isinstance(value, (Value, np.ndarray)):
         return value
     if isinstance(value, Value):
-        value = _identity.bind(value)
+        value = constant_identity.bind(value)
     return to_user(value) if not isinstance(value, np.ndarray) else value.copy()
