@@ -82,10 +82,12 @@ def measure(cases: dict[str, Case], rounds: int, once: bool = False) -> Results:
         if not once:
             for tool, timer in timers.items():
                 timer.timeit(1)
-                counts[tool] = max(1, int(0.01 / max(timer.timeit(3) / 3, 1e-7)))
+                counts[tool] = max(1, int(0.02 / max(timer.timeit(3) / 3, 1e-7)))
         times: dict[str, list[float]] = {tool: [] for tool in timers}
         for _ in range(rounds):
             for tool, timer in timers.items():
+                if not once:  # the caches and the memory that the tool before left are not this one's to pay for
+                    timer.timeit(1)
                 times[tool].append(timer.timeit(counts[tool]) / counts[tool])
         results[name] = {tool: statistics.median(t) for tool, t in times.items()}
         print(name, {tool: show(t) for tool, t in results[name].items()}, file=sys.stderr, flush=True)
