@@ -877,3 +877,26 @@ def test_literals_promote_as_in_numpy(path: str):
     for a, b in zip(jit(f)(x), f(x), strict=True):
         if b.dtype == bool:
             assert same_bits(a, b)
+
+
+def test_many_seams(path: str):
+    """Arrays put together from more parts than one loop nest can have seams."""
+    x = np.random.default_rng(0).normal(size=120)
+    grid = x.reshape(10, 12)
+
+    def parts(x):
+        y = np.concatenate([x[k : k + 2] * k for k in range(100)])
+        z = np.zeros_like(x) * x
+        for i in range(0, 120, 3):
+            z[i] += x[i] * 2
+        return y, z, [np.concatenate([x[k : k + 1] * j for k in range(0, 120, j + 1)]) for j in range(5)]
+
+    def grids(g):
+        by_rows = np.concatenate([g[i : i + 1] * i for i in range(10)])
+        return by_rows * np.concatenate([g[:, j : j + 1] * j for j in range(12)], axis=1), by_rows
+
+    assert_same(jit(parts)(x), parts(x))
+    assert_same(jit(grids)(grid), grids(grid))
+    for f, args in ((parts, x), (grids, grid)):
+        g = grad(lambda x, f=f: sum(np.sum(y**2) for y in flatten(f(x))[0]))
+        np.testing.assert_allclose(jit(g)(args), g(args), rtol=1e-12, atol=1e-12)

@@ -265,7 +265,7 @@ class KernelWriter:
         while True:
             intervals = [list(itertools.pairwise(sorted(points))) for points in cuts]
             if int(np.prod([len(i) for i in intervals])) > _MAX_PIECES:
-                raise CannotPull(self._last_written())
+                raise CannotPull(self._middle_part())
             try:
                 for combination in itertools.product(*intervals):
                     self.interval = list(combination)
@@ -274,14 +274,21 @@ class KernelWriter:
             except Seam as seam:
                 cuts[seam.axis].add(seam.point)
 
-    def _last_written(self) -> Variable:
+    def _middle_part(self) -> Variable:
         """A variable put together from parts, to be stored because there are too many seams."""
         parts = (joining.concatenate, joining.stack, indexing.index_add, indexing.index_update)
-        for v, _ in reversed(self.memo):
-            pulled = v not in self.plan.buffers and v not in self.plan.aliases
-            if pulled and self.plan.definitions[v].primitive in parts:
-                return v
-        raise CannotUnravel
+        stores = [v for v in self.kernel.stores if self.plan.definitions[v].primitive in parts]
+        inputs = [self.plan.definitions[v].inputs for v in self.kernel.stores]
+        stack = [a for atoms in (*inputs, *(op.inputs for op in self.kernel.reductions)) for a in atoms]
+        inner: dict[Variable, None] = {}
+        while stack:
+            v = stack.pop()
+            if isinstance(v, Variable) and v not in inner and v not in self.plan.buffers | self.plan.aliases.keys():
+                inner[v] = None
+                stack.extend(self.plan.definitions[v].inputs)
+        pulled = [v for v in inner if self.plan.definitions[v].primitive in parts]
+        # If all are stored already, by this very loop, then the last one is named twice and so left to NumPy.
+        return pulled[len(pulled) // 2] if pulled else stores[-1]
 
     def write(self) -> ir.Function:
         """Emit the function."""
@@ -468,10 +475,6 @@ class KernelWriter:
         if any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):
             branch.set_metadata("llvm.loop", loop_metadata(self.module))
         builder.position_at_end(done)
-
-
-class CannotUnravel(Exception):
-    """No variable could be stored to make a kernel simpler."""
 
 
 def _full_spec(spec: tuple[Any, ...], ndim: int) -> list[Any]:

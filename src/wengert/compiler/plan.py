@@ -141,7 +141,10 @@ def is_reduction(op: Operation) -> bool:
 
 
 def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
-    """Decide what is stored, and group loops; `stored` are variables that must not be pulled."""
+    """Decide what is stored, and group loops.
+
+    `stored` are variables that must not be pulled; those that it names twice cannot be made by a loop at all.
+    """
     definitions = {v: op for op in program.operations for v in op.outputs}
     kinds: dict[Variable, str] = dict.fromkeys((*program.inputs, *(v for v, _ in program.constants)), "buffer")
     for op in program.operations:
@@ -155,7 +158,7 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
             elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
                 kinds[v] = "alias"
             else:
-                kinds[v] = "pulled" if is_pullable(op) else "call"
+                kinds[v] = "pulled" if is_pullable(op) and stored.count(v) < 2 else "call"
     buffers = {v for v, k in kinds.items() if k in ("buffer", "reduction", "call", "product", "map")}
     buffers.update(stored)
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
