@@ -109,7 +109,7 @@ class Elementwise(Primitive):
                 c, fresh = ct, False
             elif partial == -1:
                 c = -ct
-            elif self.singular:
+            elif self.singular or sweep.strict:
                 c = self._singular_term(partial, saved, ct, conj_partial=fix is not None)
             elif fix is None:
                 p = partial(saved)  # type: ignore[operator]
@@ -306,7 +306,8 @@ class Multilinear(Primitive):
                     c = self.transposes[0](ct, *operands, k=k, **params)
                 else:
                     c = self.transposes[k](ct, *operands, **params)
-                sweep.add(parent, narrow(c, types[k]), type(c) is _ndarray and c.base is None)
+                narrowed = narrow(c, types[k])  # possibly a read-only view
+                sweep.add(parent, narrowed, type(narrowed) is _ndarray and narrowed is not ct and narrowed.base is None)
 
 
 class General(Primitive):
@@ -562,3 +563,4 @@ tangent_product = Elementwise(operator.mul, lambda y: y, lambda x: x, name="tang
 strong_multiply = Elementwise(_strong_both, lambda y: y, lambda x: x, name="strong_multiply")
 strong_multiply._scale = lambda p, t: strong_multiply(p, t)  # zero wins on both sides here, at every order
 strong_multiply.singular = True
+tangent_product._scale = strong_multiply._scale  # where a sweep asks for strong zeros

@@ -131,6 +131,11 @@ class Value:
         raise NotImplementedError
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """All values that this one is made of; none, for a value that has no numbers yet."""
+        return ()
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape as the user's function sees it."""
         return shape_of(self.payload)

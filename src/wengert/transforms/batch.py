@@ -29,6 +29,11 @@ class Batched(Value):
         return batch[0, ...] if len(batch) else np.empty(self.shape, self.dtype)
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """The batch."""
+        return (self.value,)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example."""
         return shape_of(self.value)[1:]

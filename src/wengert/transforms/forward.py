@@ -149,6 +149,11 @@ class Dual(Value):
         return self.primal
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """Primal and tangent."""
+        return self.primal, self.tangent
+
+    @property
     def dual(self) -> Any:
         """Another name for the tangent."""
         return self.tangent

@@ -52,6 +52,11 @@ class Taped(Value):
         """The recorded value."""
         return self.value
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The values that this one is made of."""
+        return (self.value,)
+
     def __repr__(self) -> str:
         return f"Taped({self.value!r}, slot {self.slot})"
 
@@ -220,10 +225,11 @@ def _same(x: np.ndarray, y: np.ndarray) -> bool:
 class Sweep:
     """One walk backwards over a tape: the cotangent of each slot, and whether its buffer belongs to the sweep."""
 
-    __slots__ = ("cotangents", "owned", "tape")
+    __slots__ = ("cotangents", "owned", "strict", "tape")
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
+        self.strict = False  # whether a zero cotangent wins over an infinite partial in every operation
         n = len(tape.entries)
         self.cotangents: list[Any] = [None] * n
         self.owned = bytearray(n)
@@ -295,13 +301,29 @@ def new_tape() -> Tape:
 
 def pull_back(tape: Tape, outputs: Sequence[int], cotangents: Sequence[Any], inputs: Sequence[Taped]) -> list[Any]:
     """Return the cotangents of `inputs` given those of the output slots (slot -1 and cotangent None are skipped)."""
+    with derivative_arithmetic():
+        sweep = _swept(tape, outputs, cotangents, strict=False)
+        if any(_has_nan(sweep.cotangents[x.slot]) for x in inputs):
+            # Perhaps a product of a zero cotangent and an infinite factor: walk again, with zeros that win everywhere.
+            sweep = _swept(tape, outputs, cotangents, strict=True)
+    return [_result(sweep, x) for x in inputs]
+
+
+def _swept(tape: Tape, outputs: Sequence[int], cotangents: Sequence[Any], *, strict: bool) -> Sweep:
     sweep = tape.sweep()
+    sweep.strict = strict
     for slot, ct in zip(outputs, cotangents, strict=True):
         if slot >= 0 and ct is not None:
             sweep.add(slot, ct, False)
-    with derivative_arithmetic():
-        sweep.run(0, len(tape.entries))
-    return [_result(sweep, x) for x in inputs]
+    sweep.run(0, len(tape.entries))
+    return sweep
+
+
+def _has_nan(x: Any) -> bool:
+    """Whether there is a NaN in a value or in one of the values inside it."""
+    if isinstance(x, (_ndarray, np.generic)):
+        return x.dtype.kind in "fc" and bool(np.isnan(np.sum(x)))
+    return isinstance(x, Value) and any(map(_has_nan, x.parts))
 
 
 def _result(sweep: Sweep, x: Taped) -> Any:
