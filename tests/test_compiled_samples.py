@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import wengert
+from wengert import config
 from wengert.compiler import unroll
 from wengert.compiler.jit import jit
 from wengert.numpy.dispatch import call
@@ -26,13 +27,14 @@ Job = tuple[str, Callable[..., Any], tuple[Any, ...]]
 
 #: Results that depend on the values in a way that a program cannot express; what happens instead is tested elsewhere.
 _VALUE_DEPENDENT = {"eig(2x2)d[complex pair]"}
-#: Derivatives are differences of nearly equal numbers.
-_CANCELLING = {"erfcx"}
+#: Derivatives are differences of nearly equal numbers: right relative to those, which are of the order of one.
+_CANCELLING = {"erfcx", "det", "cofactors"}
 _SAMPLES = [s for s in ALL if s.id not in _VALUE_DEPENDENT]
 
 
 @pytest.fixture(params=["unrolled", "loops"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(config, "cache_directory", None)
     # Straight-line code of more elements than this takes LLVM seconds, and tests nothing new.
     monkeypatch.setattr(unroll, "MAX_ELEMENTS", 1500 if request.param == "unrolled" else -1)
     return request.param
@@ -98,7 +100,7 @@ def is_single(sample: Sample) -> bool:
     return is_single_cast(sample) or any(np.asarray(x).dtype.char in "fF" for x in sample.args)
 
 
-def assert_agree(actual: Any, expected: Any, rtol: float, what: str) -> None:
+def assert_agree(actual: Any, expected: Any, rtol: float, what: str, floor: float = 0.0) -> None:
     """The same types, and values that are close relative to the largest of them; NaN and infinities where they were."""
     actual, expected = leaves(actual), leaves(expected)
     assert len(actual) == len(expected), what
@@ -109,7 +111,7 @@ def assert_agree(actual: Any, expected: Any, rtol: float, what: str) -> None:
         if b.dtype.kind not in "fc":
             np.testing.assert_array_equal(a, b, err_msg=what)
             continue
-        scale = np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
+        scale = np.max(np.abs(b[np.isfinite(b)]), initial=floor)
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale, err_msg=what)
 
 
@@ -126,7 +128,8 @@ def check(samples: list[Sample], jobs_of: Callable[[Sample], Iterator[Job]], ulp
         actual = jit(everything)(args)
     for (sample, name, _, _), a, e in zip(jobs, actual, expected, strict=True):
         eps = float(np.finfo(np.float32 if is_single(sample) else float).eps)
-        assert_agree(a, e, ulps * eps, f"{name} of {sample.id}")
+        floor = 1.0 if sample.primitive.name in _CANCELLING else 0.0
+        assert_agree(a, e, ulps * eps, f"{name} of {sample.id}", floor)
 
 
 def _by_primitive(samples: list[Sample]) -> Any:
@@ -151,7 +154,7 @@ def _with_slow_marks(samples: list[Sample]) -> Any:
     return pytest.mark.parametrize("sample", params)
 
 
-@_with_slow_marks([s for s in DIFFERENTIABLE if s.id not in _VALUE_DEPENDENT])
+@_with_slow_marks([s for s in DIFFERENTIABLE if s.id not in _VALUE_DEPENDENT and "no derivative" not in s.note])
 def test_derivatives(sample: Sample, path: str):
     # Second derivatives of what cancels lose digits in either mode.
-    check([sample], derivatives_of, 10_000 if sample.primitive.name in _CANCELLING else 256)
+    check([sample], derivatives_of, 256)
