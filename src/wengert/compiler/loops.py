@@ -262,14 +262,17 @@ class KernelWriter:
         cuts: list[set[int]] = [{0, n} for n in self.kernel.space]
         if 0 in self.kernel.space:
             return [[] for _ in self.kernel.space]
+        checked: set[tuple[tuple[int, int], ...]] = set()
         while True:
             intervals = [list(itertools.pairwise(sorted(points))) for points in cuts]
             if int(np.prod([len(i) for i in intervals])) > _MAX_PIECES:
                 raise CannotPull(self._middle_part())
             try:
                 for combination in itertools.product(*intervals):
-                    self.interval = list(combination)
-                    self.body()
+                    if combination not in checked:
+                        self.interval = list(combination)
+                        self.body()
+                        checked.add(combination)
                 return intervals
             except Seam as seam:
                 cuts[seam.axis].add(seam.point)
