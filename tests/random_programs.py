@@ -180,7 +180,9 @@ class _Drawing:
         if i is not None:
             value = self.operand() if self.one_of(0, 1) else f"np.sum(v{self.pick()})"
             sign = self.one_of("=", "+=", "*=", "-=")
-            if self.values[i].dtype.kind != "c" and np.iscomplexobj(eval(value, dict(self.namespace))):
+            with np.errstate(all="ignore"):
+                is_complex = np.iscomplexobj(eval(value, dict(self.namespace)))
+            if is_complex and self.values[i].dtype.kind != "c":
                 return  # only NumPy drops imaginary parts silently
             self.try_write(f"v{i}[{self.key(self.values[i].shape, sign == '=')}] {sign} {value}", i)
 
