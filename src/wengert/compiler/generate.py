@@ -188,9 +188,9 @@ class Executable:
                 if np.result_type(value) != v.type.dtype:
                     fail(
                         UnsupportedOperationError,
-                        f"'{op.primitive.name}' gave a result of dtype {np.result_type(value)} for these numbers, where "
-                        f"its compiled program has {v.type.dtype}: which of them depends on the values. Call it outside "
-                        "of jit, or on an argument of the wider dtype (a.astype(complex)).",
+                        f"'{op.primitive.name}' gave a result of dtype {np.result_type(value)} for these numbers, "
+                        f"where its compiled program has {v.type.dtype}: which of them depends on the values. Call it "
+                        "outside of jit, or on an argument of the wider dtype (a.astype(complex)).",
                     )
                 np.copyto(view(v), value)
         results = [o[()] if o.ndim == 0 else o for o in outputs]
