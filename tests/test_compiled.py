@@ -720,6 +720,7 @@ def test_too_large_for_the_memory():
     assert jit(lambda x: np.sum(x))(np.arange(3.0)) == 3.0
 
 
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) >= "2.5.0", reason="eigvals is always complex there")
 def test_results_whose_dtype_depends_on_values():
     f = jit(lambda a: np.linalg.eigvals(a))
     assert_same(np.sort(f(np.diag([1.0, 2.0]))), np.array([1.0, 2.0]))

@@ -350,14 +350,14 @@ def test_values_only_at_coinciding_values():
     eye = np.eye(3)
     np.testing.assert_allclose(grad(lambda a: np.sum(la.eigvalsh(a) ** 2))(2 * eye), 4 * eye, atol=1e-14)
     np.testing.assert_allclose(grad(lambda a: np.sum(la.svdvals(a) ** 2))(2 * eye), 4 * eye, atol=1e-14)
-    np.testing.assert_allclose(grad(lambda a: np.sum(la.eigvals(a) ** 2))(2 * eye), 4 * eye, atol=1e-14)
+    np.testing.assert_allclose(grad(lambda a: np.real(np.sum(la.eigvals(a) ** 2)))(2 * eye), 4 * eye, atol=1e-14)
     np.testing.assert_allclose(jvp(lambda a: np.sum(la.eigvalsh(a)), (eye,), (A[:3, :3],))[1], np.trace(A[:3, :3]))
 
 
 def test_vectors_of_coinciding_values_have_no_finite_derivative():
     weights = np.array([[0.0, 1.0], [2.0, 0.0]])
     for vectors in (lambda a: la.eigh(a)[1], lambda a: la.svd(a)[0], lambda a: la.svd(a)[2], lambda a: la.eig(a)[1]):
-        g = grad(lambda a, vectors=vectors: np.sum(weights * vectors(a)))(np.eye(2))
+        g = grad(lambda a, vectors=vectors: np.real(np.sum(weights * vectors(a))))(np.eye(2))
         assert not np.all(np.isfinite(g))
         assert not np.all(np.isfinite(jvp(vectors, (np.eye(2),), (A[:2, :2],))[1]))
 
