@@ -192,12 +192,12 @@ class Array:
 
     @property
     def imag(self) -> Any:
-        """Imaginary part: a view, or zeros where the array is real."""
-        return (
-            self._take_view(PartStep("imag"))
-            if self.dtype.kind == "c"
-            else wrap(combinators.imag(self.immutable_value))
-        )
+        """Imaginary part: a view, or read-only zeros where the array is real."""
+        if self.dtype.kind == "c":
+            return self._take_view(PartStep("imag"))
+        if self.is_mutable:
+            return wrap_owned(np.zeros((), self.dtype))._take_view(BroadcastStep(self.shape))
+        return wrap(combinators.imag(self.immutable_value))
 
     @imag.setter
     def imag(self, value: Any) -> None:
@@ -685,3 +685,8 @@ def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:
 def take_broadcast(x: Array, shape: tuple[int, ...]) -> Array:
     """Read-only broadcast view of an Array."""
     return x._take_view(BroadcastStep(shape))
+
+
+def take_view(x: Array, step: Step) -> Array:
+    """View of an Array that a step leads to."""
+    return x._take_view(step)

@@ -1,4 +1,6 @@
-"""The steps that lead from an array to a view of it: index, transpose, reshape, broadcast, real and imaginary part.
+"""The steps that lead from an array to a view of it.
+
+Index, transpose, reshape, real and imaginary part can be written through; broadcast, diagonal and window cannot.
 
 ``forward`` takes the part out of a value; ``write`` returns the value with the part replaced. ``locate`` tells where an
 element of the part lies in an array of the given shape, so that single elements are read and written in place.
@@ -12,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core import combinators
-from wengert.core.values import shape_of
+from wengert.core.values import Value, shape_of
 from wengert.rules.elementwise import from_parts
-from wengert.rules.indexing import index, index_update
+from wengert.rules.indexing import diagonal, index, index_update, sliding_windows
 from wengert.rules.structural import transpose
 
 Position = tuple[int, ...]
@@ -78,17 +80,48 @@ class ReshapeStep(NamedTuple):
         return tuple(reversed(found))
 
 
+def _read_only(self: Any, x: Any, part: Any, donate: bool) -> Any:
+    """The `write` of a view that NumPy makes read-only."""
+    raise ValueError("assignment destination is read-only")
+
+
+def _nowhere(self: Any, shape: tuple[int, ...], position: Position) -> None:
+    """The `locate` of a view whose single elements are not read or written in place."""
+
+
 class BroadcastStep(NamedTuple):
     shape: tuple[int, ...]
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return combinators.broadcast_to(x, shape=self.shape)
 
-    def write(self, x: Any, part: Any, donate: bool) -> Any:
-        raise ValueError("assignment destination is read-only")
+    write = _read_only
+    locate = _nowhere
 
-    def locate(self, shape: tuple[int, ...], position: Position) -> None:
-        return None
+
+class DiagonalStep(NamedTuple):
+    offset: int
+    axis1: int
+    axis2: int
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return diagonal(x, *self) if isinstance(x, Value) else np.diagonal(x, *self)
+
+    write = _read_only
+    locate = _nowhere
+
+
+class WindowStep(NamedTuple):
+    lengths: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        if isinstance(x, Value):
+            return sliding_windows(x, self.lengths, self.axes)
+        return np.lib.stride_tricks.sliding_window_view(x, self.lengths, self.axes)
+
+    write = _read_only
+    locate = _nowhere
 
 
 class PartStep(NamedTuple):
@@ -100,8 +133,7 @@ class PartStep(NamedTuple):
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         return from_parts(part, combinators.imag(x)) if self.name == "real" else from_parts(combinators.real(x), part)
 
-    def locate(self, shape: tuple[int, ...], position: Position) -> None:
-        return None
+    locate = _nowhere
 
 
-Step = IndexStep | TransposeStep | ReshapeStep | BroadcastStep | PartStep
+Step = IndexStep | TransposeStep | ReshapeStep | BroadcastStep | DiagonalStep | WindowStep | PartStep

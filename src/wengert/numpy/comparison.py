@@ -142,15 +142,17 @@ def shares_memory(a: Any, b: Any, /, max_work: Any = -1) -> bool:
     base = getattr(a, "_base", a)
     if getattr(b, "_base", b) is not base:
         return False
-    positions = np.arange(base.size).reshape(base.shape)
-    return np.shares_memory(_follow(a, positions), _follow(b, positions))
+    numbers: Any = np.arange(base.size).reshape(base.shape)  # each element has one, and each imaginary part
+    if base.dtype.kind == "c":
+        numbers = numbers + 1j * (numbers + base.size)
+    return bool(np.isin(_numbers(a, numbers), _numbers(b, numbers)).any())
 
 
-def _follow(x: Array, positions: np.ndarray) -> np.ndarray:
-    """Take the view that `x` is of its base."""
+def _numbers(x: Array, numbers: Any) -> Any:
+    """Take the view that `x` is of its base, of the numbers of the elements there."""
     for step in getattr(x, "_steps", ()):
-        positions = step.forward(positions)
-    return positions
+        numbers = step.forward(numbers)
+    return np.concatenate([numbers.real.ravel(), numbers.imag.ravel()]) if numbers.dtype.kind == "c" else numbers
 
 
 @implements(np.array2string)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import Array, take_view
+from wengert.array.steps import ReshapeStep
 from wengert.core.values import shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
@@ -101,7 +103,29 @@ def einsum(
         subscripts, operands = _from_lists((subscripts, *operands))
     xs = [as_array(x) if dtype is None else cast(x, dtype) for x in operands]
     explicit = _explicit(subscripts.replace(" ", ""), [len(shape_of(x)) for x in xs])
+    term, output = explicit.split("->")
+    if len(xs) == 1 and set(term) == set(output) and isinstance(xs[0], Array) and xs[0].is_mutable:
+        return _rearranged(xs[0], term, output)
     return call(contraction.einsum, *xs, subscripts=explicit, optimize=bool(optimize))
+
+
+def _rearranged(x: Array, term: str, output: str) -> Any:
+    """A view of one operand whose axes are permuted, or of its diagonals: "ij->ji", "ii->i", "iij->ji"."""
+    if len(set(output)) != len(output):
+        raise ValueError(f"einstein sum subscripts string includes output subscript '{output}' multiple times")
+    for letter in output:
+        axes = [i for i, c in enumerate(term) if c == letter]
+        lengths = {x.shape[i] for i in axes}
+        if len(axes) == 1:
+            continue
+        if len(lengths) != 1:
+            raise ValueError(f"dimensions of operand for collapsing index '{letter}' don't match")
+        (n,) = lengths
+        x, first = moveaxis(x, axes, range(len(axes))), n ** len(axes)
+        # with its axes merged into one, a diagonal is evenly spaced
+        x = take_view(x, ReshapeStep((first, *x.shape[len(axes) :])))[:: (first - 1) // (n - 1) if n > 1 else 1]
+        term = letter + "".join(c for c in term if c != letter)
+    return transpose(x, [term.index(c) for c in output])
 
 
 def _from_lists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:

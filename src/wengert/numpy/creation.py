@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, unwrap, wrap, wrap_array, wrap_owned
+from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, layout_of, unwrap, wrap_array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
 from wengert.numpy.dispatch import as_array, describe, has_traced
 from wengert.numpy.joining import concatenate
-from wengert.numpy.shaping import astype, broadcast_to, cast, expand_dims, moveaxis, reshape
+from wengert.numpy.shaping import astype, broadcast_to, cast, copy_of, expand_dims, moveaxis, reshape
 from wengert.numpy.ufuncs import floor, power
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,13 +48,16 @@ def _depends_on_trace(x: Any) -> bool:
     return isinstance(x, Value) or (isinstance(x, (list, tuple)) and any(_depends_on_trace(y) for y in x))
 
 
-def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None) -> F:
-    """Declare a constructor: NumPy's function, and what it does with traced arguments (an error, if nothing)."""
+def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None, *, views: bool = False) -> F:
+    """Declare a constructor: NumPy's function, and what it does with traced arguments (an error, if nothing).
+
+    `views` says that results may be views of arguments, so that all Arrays count as traced.
+    """
     name = numpy_function.__name__
 
     def make(args: tuple[Any, ...], kwargs: dict[str, Any], own: bool) -> Any:
         if has_traced(args, kwargs):
-            if _depends_on_trace(args) or _depends_on_trace(tuple(kwargs.values())):
+            if views or _depends_on_trace(args) or _depends_on_trace(tuple(kwargs.values())):
                 if traced is None:
                     fail(
                         ConcretizationError,
@@ -186,16 +189,19 @@ def _array(
     missing = ndmin - len(shape_of(value))
     if missing > 0:
         value = combinators.reshape(value, shape=(1,) * missing + shape_of(value))
-    if isinstance(object, Array) and not copy and same and missing <= 0 and object.is_mutable:
+    unchanged = isinstance(object, Array) and not copy and same and missing <= 0 and object.is_mutable
+    if unchanged and (order not in ("C", "F") or layout_of(object).flags[order + "_CONTIGUOUS"]):
         return object
+    if copy is False:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
     if not isinstance(value, Value):
-        return wrap_owned(np.array(value))
-    return wrap_array(value) if handles else value
+        return wrap_owned(np.array(value, order=order))  # type: ignore[call-overload]
+    return wrap_array(value, order) if handles else value
 
 
 def _asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
-    """An Array is returned as it is, unless its dtype has to change."""
-    return _array(a, dtype, copy=copy)
+    """An Array is returned as it is, unless its dtype (or the order of its elements in memory) has to change."""
+    return _array(a, dtype, copy=copy, order=order or "K")
 
 
 def _from_data(numpy_function: F, traced: Callable[..., Any]) -> F:
@@ -221,8 +227,10 @@ def _from_data(numpy_function: F, traced: Callable[..., Any]) -> F:
 array = _from_data(np.array, _array)
 asarray = _from_data(np.asarray, _asarray)
 asanyarray = _from_data(np.asanyarray, _asarray)
-ascontiguousarray = _from_data(np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, ndmin=1))
-asfortranarray = _from_data(np.asfortranarray, lambda a, dtype=None: _array(a, dtype, copy=None))
+ascontiguousarray = _from_data(
+    np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, order="C", ndmin=1)
+)
+asfortranarray = _from_data(np.asfortranarray, lambda a, dtype=None: _array(a, dtype, copy=None, order="F"))
 
 
 # Ranges --------------------------------------------------------------------------------------------------------------
@@ -323,10 +331,10 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     if not sparse:
         shape = np.broadcast_shapes(*(shape_of(g) for g in grids))
         grids = [broadcast_to(g, shape) for g in grids]
-    return tuple(wrap(unwrap(g)) if copy and isinstance(g, Array) else g for g in grids)
+    return tuple(copy_of(g) for g in grids) if copy else tuple(grids)
 
 
-meshgrid = _constructor(np.meshgrid, _meshgrid)
+meshgrid = _constructor(np.meshgrid, _meshgrid, views=True)
 
 __all__ = [
     "arange",

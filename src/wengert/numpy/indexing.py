@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, normalise_key, unwrap, wrap_owned
+from wengert.array import Array, normalise_key, take_view, unwrap, wrap_owned
+from wengert.array.steps import DiagonalStep
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, on_axis
 from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import broadcast_arrays, cast, moveaxis, ravel, reshape
+from wengert.numpy.shaping import broadcast_arrays, cast, ravel, reshape
 from wengert.numpy.ufuncs import clip, remainder, where
+from wengert.rules.indexing import diagonal as diagonal_value
 from wengert.rules.indexing import index
 
 
@@ -133,15 +135,16 @@ def argwhere(a: Any) -> Any:
 
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Diagonals, as the last axis. A copy, where NumPy returns a read-only view."""
+    """Diagonals, as the last axis: a read-only view."""
     a = as_array(a)
     n = len(shape_of(a))
+    if n < 2:
+        raise ValueError("diag requires an array of at least two dimensions")
     i, j = normalise_axis(axis1, n), normalise_axis(axis2, n)
-    moved = moveaxis(a, (i, j), (0, 1))
-    rows, columns = shape_of(moved)[:2]
-    length = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
-    steps = np.arange(length)
-    return moveaxis(moved[steps - min(offset, 0), steps + max(offset, 0)], 0, -1)
+    if i == j:
+        raise ValueError("axis1 and axis2 cannot be the same")
+    offset = operator.index(offset)
+    return take_view(a, DiagonalStep(offset, i, j)) if isinstance(a, Array) else diagonal_value(a, offset, i, j)
 
 
 @implements(np.trace)

@@ -34,6 +34,11 @@ def _astype(
     return shaping.astype(self, dtype, copy=copy)
 
 
+def _conjugate(self: Any, out: Any) -> Any:
+    """Complex conjugate; unlike np.conj the array itself if it is real."""
+    return self if out is None and dtype_of(self).kind != "c" else ufuncs.conj(self, out=out)
+
+
 #: Method name -> function of the namespace, for methods that leave the array as it is.
 METHODS: dict[str, Callable[..., Any]] = {
     "all": reductions.all,
@@ -46,8 +51,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "choose": indexing.choose,
     "clip": ufuncs.clip,
     "compress": lambda self, condition, axis=None, out=None: indexing.compress(condition, self, axis, out),
-    "conj": ufuncs.conj,
-    "conjugate": ufuncs.conj,
+    "conj": lambda self, out=None: _conjugate(self, out),
+    "conjugate": lambda self, out=None: _conjugate(self, out),
     "copy": lambda self, order="C": shaping.copy_of(self, order),  # of a scalar a scalar, unlike np.copy
     "cumprod": reductions.cumprod,
     "cumsum": reductions.cumsum,

@@ -177,9 +177,11 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
-    """Read-only views."""
+    """Read-only views; the arguments themselves, where all have one shape."""
     xs = [as_array(a) for a in args]
     shape = np.broadcast_shapes(*(shape_of(x) for x in xs))
+    if all(shape_of(x) == shape for x in xs):
+        return tuple(x[...] if isinstance(x, Array) and not x.is_mutable else x for x in xs)
     return tuple(broadcast_to(x, shape) for x in xs)
 
 

@@ -15,7 +15,7 @@ from wengert.numpy.indexing import diag
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import count_nonzero, mean, reduced_axes
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import at_least, broadcast_to, cast, moveaxis, reshape
+from wengert.numpy.shaping import at_least, broadcast_to, cast, copy_of, moveaxis, reshape
 from wengert.numpy.sorting import sort
 from wengert.numpy.ufuncs import blend, ceil, clip, conj, floor, isnan, matmul, maximum, minimum, multiply, rint, sqrt
 
@@ -42,7 +42,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     if not contains_traced(total) and np.any(total == 0):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     result = sum_(multiply(a, w), axis=axis, keepdims=keepdims) / total
-    return (result, broadcast_to(total, shape_of(result))) if returned else result
+    if not returned:
+        return result
+    return result, total if shape_of(total) == shape_of(result) else copy_of(broadcast_to(total, shape_of(result)))
 
 
 # Order statistics ----------------------------------------------------------------------------------------------------

@@ -201,3 +201,36 @@ index_update = Linear(
     name="index_update",
     batch=functools.partial(_batch_write, "update"),
 )
+
+
+# Read by index: what NumPy does with strides --------------------------------------------------------------------------
+
+
+def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
+    """Diagonals of the matrices along two axes, as the last axis.
+
+    With the two axes merged into one a diagonal is evenly spaced, so this is a slice and needs no gather.
+    """
+    shape = shape_of(x)
+    order = [a for a in range(len(shape)) if a != axis2]
+    axis = order.index(axis1)
+    order.insert(axis + 1, axis2)
+    rows, columns = shape[axis1], shape[axis2]
+    length = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    start = max(offset, 0) - min(offset, 0) * columns if length else 0
+    rest = [shape[a] for a in order]
+    x = x if order == sorted(order) else transpose(x, axes=tuple(order))
+    x = reshape(x, shape=(*rest[:axis], rows * columns, *rest[axis + 2 :]))
+    stop = start + (length - 1) * (columns + 1) + 1 if length else 0
+    x = index(x, spec=(slice(None),) * axis + (slice(start, stop, columns + 1),))
+    return move_axis(x, axis, len(shape) - 2)
+
+
+def sliding_windows(x: Any, lengths: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """All windows of the given lengths along axes, as new last axes."""
+    for axis, length in zip(axes, lengths, strict=True):
+        count = shape_of(x)[axis] - length + 1
+        positions = np.arange(count)[:, None] + np.arange(length)
+        x = index(x, positions, spec=(slice(None),) * axis + (ARRAY,))
+        x = move_axis(x, axis + 1, len(shape_of(x)) - 1)
+    return x
