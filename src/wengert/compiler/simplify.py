@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.expand import expansion
+from wengert.compiler.expand import expansion, taken_apart
+from wengert.compiler.unroll import can_unroll
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
-from wengert.core.program import Atom, Literal, Operation, Program, Variable, content, output_types
+from wengert.core.program import Atom, Literal, Operation, Program, Variable, content, output_types, uniform_value
 from wengert.core.values import ArrayType, type_of
 from wengert.derivatives.custom import constant_identity
 from wengert.rules import elementwise as e
@@ -88,7 +89,7 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
 
     def define_constants(program: Program) -> None:
         for v, value in program.constants:
-            uniform = _uniform(value) if "uniform constants" not in without else None
+            uniform = uniform_value(value) if "uniform constants" not in without else None
             if uniform is not None:
                 env[v] = builder.one(c.broadcast_to, Literal(uniform), shape=v.type.shape)
                 continue
@@ -104,14 +105,18 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
     def rebuild(operations: Sequence[Operation]) -> None:
         for op in operations:
             inner = expansion(op) if "expand" not in without else None
+            if op.primitive is map_program:
+                example = simplify(op.params["program"], without)
+                if can_unroll(example):
+                    op = op._replace(params={**op.params, "program": example})
+                else:
+                    inner = taken_apart(op)
             if inner is not None:
                 define_constants(inner)
                 env.update(zip(inner.inputs, map(read, op.inputs), strict=True))
                 rebuild(inner.operations)
                 env.update(zip(op.outputs, map(read, inner.outputs), strict=True))
                 continue
-            if op.primitive is map_program:
-                op = op._replace(params={**op.params, "program": simplify(op.params["program"], without)})
             outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
             env.update(zip(op.outputs, outputs, strict=True))
 
@@ -121,20 +126,6 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
         rebuild([op])
     results = [read(a) for a in program.outputs]
     return _without_dead_code(Program(program.name, inputs, constants, builder.operations, results))
-
-
-def _uniform(value: Any) -> Any:
-    """The number that all elements of a constant are equal to, bit by bit, or None."""
-    if not isinstance(value, np.ndarray) or value.size == 0 or value.dtype.kind not in "biuf":
-        return None
-    first = value.flat[0]
-    if first != first:
-        return None
-    if not np.all(value == first) or (
-        first == 0 and value.dtype.kind == "f" and np.any(np.signbit(value) != np.signbit(first))
-    ):
-        return None
-    return first
 
 
 def _without_dead_code(program: Program) -> Program:

@@ -72,6 +72,10 @@ class Program:
         In an order in which everything is defined before it is used.
     outputs : tuple of Variable or Literal
         The results.
+    origin : optional
+        What it is the derivative of (`wengert.transforms.programs.Origin`), if it was recorded as one.
+    derived : dict
+        What was derived from it before, by kind.
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class Program:
         self.constants = tuple(constants)
         self.operations = tuple(operations)
         self.outputs = tuple(outputs)
+        self.origin: Any = None
+        self.derived: dict[Any, Any] = {}
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
@@ -233,6 +239,20 @@ def output_types(primitive: Primitive, args: Sequence[Any], params: dict[str, An
     """Types of the outputs of a primitive; `args` are `ArrayType`s and Python numbers."""
     out = primitive.output_type(args, params)
     return list(out) if primitive.multiple else [out]
+
+
+def uniform_value(value: Any) -> Any:
+    """The number that all elements of a constant are equal to, bit by bit, or None."""
+    if not isinstance(value, np.ndarray) or value.size == 0 or value.dtype.kind not in "biuf":
+        return None
+    first = value.flat[0]
+    if first != first:
+        return None
+    if not np.all(value == first) or (
+        first == 0 and value.dtype.kind == "f" and np.any(np.signbit(value) != np.signbit(first))
+    ):
+        return None
+    return first
 
 
 # Text ----------------------------------------------------------------------------------------------------------------
