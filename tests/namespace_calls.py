@@ -558,6 +558,28 @@ CALCULUS: list[Call] = [
 ]
 
 # Questions whose answers are plain: not arrays, or truth values.
+STANDARD: list[Call] = [
+    *(_c(name, V) for name in ("cumulative_sum", "cumulative_prod")),
+    *(_c(name, SCALAR) for name in ("cumulative_sum", "cumulative_prod")),
+    *(_c(name, CUBE, axis=1, include_initial=True) for name in ("cumulative_sum", "cumulative_prod")),
+    *(_c(name, F32, axis=0, dtype=np.float64) for name in ("cumulative_sum", "cumulative_prod")),
+    _c(
+        "unique_values",
+        np.array([2.0, 0.5, 2.0]),
+        BODY=lambda ns, x: ns.sort(ns.unique_values(x)),
+        SMOOTH=False,
+        VMAP=False,
+    ),
+    _c("unique_values", X, BODY=lambda ns, x: ns.sort(ns.unique_values(x)), VMAP=False),
+    *(
+        _c(name, x, BODY=lambda ns, x, name=name: tuple(getattr(ns, name)(x)), SMOOTH=x is X, VMAP=False)
+        for name in ("unique_all", "unique_counts", "unique_inverse")
+        for x in (X, np.array([[2.0, 0.5], [0.5, 2.0]]), np.array([np.nan, 1.0, np.nan]))
+    ),
+    *(_c("unstack", CUBE, axis=a) for a in (0, -1)),
+    _c("unstack", V),
+    _c("from_dlpack", X, PROTOCOL=False),
+]
 QUESTIONS: list[Call] = [
     _c("shape", X),
     _c("ndim", X),
@@ -597,4 +619,5 @@ CALLS: list[Call] = [
     *SORTING,
     *CONTRACTION,
     *CALCULUS,
+    *STANDARD,
 ]

@@ -18,6 +18,7 @@ Every name is declared in one of the modules below, whose ``__all__`` lists what
 `functional`   piecewise, apply_along_axis, fromfunction
 `comparison`   shape, isclose, allclose, result_type …
 `plain`        constants, dtypes and what else NumPy has that is not differentiated
+`standard`     unique_all, cumulative_sum, from_dlpack … of the array API standard
 ============== =====================================================================
 
 With plain arguments each function is NumPy's own. How it gets to traced arguments is in `dispatch` and `universal`.
@@ -42,6 +43,7 @@ from wengert.numpy import (
     statistics,
     ufuncs,
     writing,
+    standard,
 )
 from wengert.numpy.calculus import *  # noqa: F403
 from wengert.numpy.comparison import *  # noqa: F403
@@ -59,6 +61,7 @@ from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
 from wengert.numpy.writing import *  # noqa: F403
 
+from wengert.numpy.standard import *  # noqa: F403
 __all__ = ["fft", "linalg"]
 __all__ += calculus.__all__
 __all__ += comparison.__all__
@@ -75,3 +78,4 @@ __all__ += sorting.__all__
 __all__ += statistics.__all__
 __all__ += ufuncs.__all__
 __all__ += writing.__all__
+__all__ += standard.__all__

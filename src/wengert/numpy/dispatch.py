@@ -55,12 +55,16 @@ def call(primitive: Callable[..., Any], *args: Any, **params: Any) -> Any:
     return tuple(wrap(o) for o in out) if isinstance(out, tuple) else wrap(out)
 
 
-def implements(numpy_function: Callable[..., Any], *more: Callable[..., Any]) -> Callable[[F], F]:
+def implements(
+    numpy_function: Callable[..., Any], *more: Callable[..., Any], plain: Callable[..., Any] | None = None
+) -> Callable[[F], F]:
     """Declare what `numpy_function` does when an Array or a value is among its arguments.
 
     The implementation has NumPy's signature. A parameter ``out`` in it is handled here: the implementation gets None.
-    `more` lists further NumPy functions with the same meaning.
+    `more` lists further NumPy functions with the same meaning. Plain arguments go to `plain`, if that is not NumPy's
+    function itself.
     """
+    for_plain = numpy_function if plain is None else plain
 
     def decorate(implementation: F) -> F:
         parameters = inspect.signature(implementation).parameters
@@ -70,7 +74,7 @@ def implements(numpy_function: Callable[..., Any], *more: Callable[..., Any]) ->
 
         def function(*args: Any, **kwargs: Any) -> Any:
             if not has_traced(args, kwargs):
-                return numpy_function(*args, **kwargs)
+                return for_plain(*args, **kwargs)
             if not takes_out:
                 return implementation(*args, **kwargs)
             if position is not None and len(args) > position:

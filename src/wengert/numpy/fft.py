@@ -12,8 +12,17 @@ from wengert.numpy.dispatch import as_array, call, implements, normalise_axis, o
 from wengert.numpy.ufuncs import conjugate
 from wengert.rules import fourier as r
 
-fftfreq = np.fft.fftfreq
-rfftfreq = np.fft.rfftfreq
+
+def fftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
+    """`numpy.fft.fftfreq`, and in another dtype, as the array API standard has it."""
+    out = np.fft.fftfreq(n, d, device)
+    return out if dtype is None else out.astype(dtype)
+
+
+def rfftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
+    """`numpy.fft.rfftfreq`, and in another dtype, as the array API standard has it."""
+    out = np.fft.rfftfreq(n, d, device)
+    return out if dtype is None else out.astype(dtype)
 
 
 def _norm(norm: str | None) -> str:

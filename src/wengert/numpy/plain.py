@@ -4,6 +4,8 @@ None of these has anything to differentiate.
 """
 
 from numpy import (
+    __array_api_version__,
+    __array_namespace_info__,
     bool,  # noqa: A004
     bool_,
     broadcast_shapes,
@@ -111,6 +113,8 @@ from numpy import (
 )
 
 __all__ = [
+    "__array_api_version__",
+    "__array_namespace_info__",
     "bool",
     "bool_",
     "broadcast_shapes",

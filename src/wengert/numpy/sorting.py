@@ -7,30 +7,49 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.values import shape_of
+from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, call, concrete, implements, normalise_axis
 from wengert.numpy.indexing import take, take_along_axis
 from wengert.numpy.shaping import cast_kept, ravel, reshape
+from wengert.numpy.ufuncs import invert, negative
 from wengert.rules import indexing, reductions
 
 
-@implements(np.argsort)
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    """Indices: no derivative."""
+def _in_any_version(numpy_function: Any) -> Any:
+    """NumPy's function for plain arrays; `descending`, which NumPy has from 2.5 on, goes to ours."""
+
+    def function(*args: Any, descending: Any = None, **kwargs: Any) -> Any:
+        if not descending:
+            return numpy_function(*args, **kwargs)
+        ours: Any = argsort if numpy_function is np.argsort else sort
+        return ours.__wrapped__(*args, descending=True, **kwargs)
+
+    return function
+
+
+@implements(np.argsort, plain=_in_any_version(np.argsort))
+def argsort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
+) -> Any:
+    """Indices: no derivative. In descending order NaNs come last, too, and equal elements keep their order."""
     a = as_array(a)
     if axis is None or (axis in (0, -1) and not shape_of(a)):
         a, axis = reshape(a, (-1,)), 0
+    if descending:  # ~a reverses the order of integers without overflow
+        a, stable = (invert(a) if dtype_of(a).kind in "iub" else negative(a)), True
     return call(reductions.argsort, a, axis=normalise_axis(axis, len(shape_of(a))), kind="stable" if stable else kind)
 
 
-@implements(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+@implements(np.sort, plain=_in_any_version(np.sort))
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
+) -> Any:
     """The derivative goes with each element to its new place."""
     a = as_array(a)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))
-    return take_along_axis(a, argsort(a, axis, kind, stable=stable), axis)
+    return take_along_axis(a, argsort(a, axis, kind, stable=stable, descending=descending), axis)
 
 
 @implements(np.argpartition)
