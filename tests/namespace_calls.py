@@ -123,6 +123,11 @@ _REDUCTIONS = [
     "nanmean", "nanvar", "nanstd", "median", "nanmedian",
 ]  # fmt: skip
 
+_METHODS = [
+    "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf", "closest_observation",
+    "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased", "normal_unbiased",
+]  # fmt: skip
+
 
 def _into(function: str, *args: Any, **kwargs: Any) -> Call:
     """A function that writes into its first argument."""
@@ -457,10 +462,17 @@ REDUCTIONS: list[Call] = [
     _c("average", X, 0, np.array([1.0, 2.0]), keepdims=True),
     _c("average", X, returned=True),
     *(_c("quantile", X, q, WRT=(0,)) for q in (0.0, 0.3, 1.0, np.array([0.2, 0.75]))),
+    *(_c("quantile", CUBE, np.array([[0.31], [0.77]]), axis=(0, 2), method=m, WRT=(0,)) for m in _METHODS),
+    *(_c("quantile", V, np.array([0.37, 0.81]), method=m) for m in _METHODS),
+    *(_c("nanquantile", NANS + X, np.float64(0.37), axis=1, method=m, SMOOTH=False) for m in _METHODS),
     *(
-        _c("quantile", CUBE, np.array([[0.31], [0.77]]), axis=(0, 2), method=m, WRT=(0,))
-        for m in ("linear", "lower", "higher", "midpoint", "nearest")
+        _c(name, CUBE, 0.4 * scale, axis=(0, 2), method="inverted_cdf", weights=CUBE**2, keepdims=True)
+        for name, scale in (("quantile", 1), ("percentile", 100), ("nanquantile", 1), ("nanpercentile", 100))
     ),
+    _c("quantile", X, [0.1, 0.6], axis=1, method="inverted_cdf", weights=[1.0, 0.0, 2.0]),
+    _c("nanquantile", NANS + X, 1.0, axis=1, method="inverted_cdf", weights=POSITIVE, SMOOTH=False),
+    _c("median", COMPLEX, axis=1),
+    _c("median", CUBE, axis=(0, 2), keepdims=True),
     _c("quantile", V, np.float64(0.4)),
     _c("percentile", X, 40, axis=0, keepdims=True),
     _c("nanquantile", NANS + X, 0.4, axis=1, SMOOTH=False),

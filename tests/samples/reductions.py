@@ -67,6 +67,14 @@ SAMPLES: list[Sample] = [
     *(Sample(p, (np.zeros((0, 3)),), {"axis": a}, note="empty") for p in (r.cumsum, r.cumprod) for a in (0, 1)),
     *(Sample(p, (_X[0, 0, :1],), {"axis": 0}, note="one") for p in (r.cumsum, r.cumprod)),
     *(Sample(p, (_X,), {"axis": axis}) for p in (r.argmax, r.argmin, r.argsort) for axis in (0, 2)),
+    *(
+        Sample(
+            r.argpartition,
+            (np.array([[2.0, 3.0, 0.0, 1.0], [5.0, 3.0, 4.0, 6.0]]).T[:, k],),
+            {"kth": (0, 1, 2), "axis": 0},
+        )
+        for k in (0, [0, 1])
+    ),
     *(Sample(p, (_X > 0,), {"axis": axis}) for p in (r.reduce_all, r.reduce_any) for axis in [(0,), (0, 2), ()]),
     *(Sample(r.searchsorted, (np.sort(_X[0, 0]), v), {"side": "left"}) for v in (_X[1], np.float64(0.1))),
     Sample(

@@ -11,14 +11,15 @@ Every name is declared in one of the modules below, whose ``__all__`` lists what
 `writing`      put, copyto, fill_diagonal …
 `reductions`   sum, max, mean, cumsum …
 `missing`      nansum, nanmax …
-`statistics`   median, quantile, cov …
+`statistics`   average, cov, corrcoef
+`quantiles`    median, quantile, percentile, with and without NaNs
 `sorting`      sort, argsort, unique, searchsorted …
 `contraction`  dot, tensordot, einsum …
 `calculus`     interp, gradient, trapezoid, convolve …
 `functional`   piecewise, apply_along_axis, fromfunction
 `comparison`   shape, isclose, allclose, result_type …
-`plain`        constants, dtypes and what else NumPy has that is not differentiated
 `standard`     unique_all, cumulative_sum, from_dlpack … of the array API standard
+`plain`        constants, dtypes and what else NumPy has that is not differentiated
 ============== =====================================================================
 
 With plain arguments each function is NumPy's own. How it gets to traced arguments is in `dispatch` and `universal`.
@@ -33,17 +34,19 @@ from wengert.numpy import (
     functional,
     indexing,
     joining,
+    lib,
     linalg,
     methods,  # noqa: F401  (attaches the methods of Array)
     missing,
     plain,
+    quantiles,
     reductions,
     shaping,
     sorting,
+    standard,
     statistics,
     ufuncs,
     writing,
-    standard,
 )
 from wengert.numpy.calculus import *  # noqa: F403
 from wengert.numpy.comparison import *  # noqa: F403
@@ -54,15 +57,16 @@ from wengert.numpy.indexing import *  # noqa: F403
 from wengert.numpy.joining import *  # noqa: F403
 from wengert.numpy.missing import *  # noqa: F403
 from wengert.numpy.plain import *  # noqa: F403
+from wengert.numpy.quantiles import *  # noqa: F403
 from wengert.numpy.reductions import *  # noqa: F403
 from wengert.numpy.shaping import *  # noqa: F403
 from wengert.numpy.sorting import *  # noqa: F403
+from wengert.numpy.standard import *  # noqa: F403
 from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
 from wengert.numpy.writing import *  # noqa: F403
 
-from wengert.numpy.standard import *  # noqa: F403
-__all__ = ["fft", "linalg"]
+__all__ = ["fft", "lib", "linalg"]
 __all__ += calculus.__all__
 __all__ += comparison.__all__
 __all__ += contraction.__all__
@@ -72,10 +76,11 @@ __all__ += indexing.__all__
 __all__ += joining.__all__
 __all__ += missing.__all__
 __all__ += plain.__all__
+__all__ += quantiles.__all__
 __all__ += reductions.__all__
 __all__ += shaping.__all__
 __all__ += sorting.__all__
+__all__ += standard.__all__
 __all__ += statistics.__all__
 __all__ += ufuncs.__all__
 __all__ += writing.__all__
-__all__ += standard.__all__

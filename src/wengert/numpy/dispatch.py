@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wengert import array as arrays
-from wengert.array import Array, contains_array, contains_traced, unwrap, wrap
+from wengert import config
+from wengert.array import Array, closed, contains_array, contains_traced, unwrap, wrap
 from wengert.core.combinators import broadcast_to
 from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, shape_of
@@ -76,13 +77,16 @@ def implements(
             if not has_traced(args, kwargs):
                 return for_plain(*args, **kwargs)
             if not takes_out:
-                return implementation(*args, **kwargs)
+                result = implementation(*args, **kwargs)
+                return closed(result) if config.array_api else result
             if position is not None and len(args) > position:
                 out, args = args[position], (*args[:position], None, *args[position + 1 :])
             else:
                 out = kwargs.pop("out", None)
             result = implementation(*args, **kwargs)
-            return result if out is None else write_out(out, result)
+            if out is not None:
+                return write_out(out, result)
+            return closed(result) if config.array_api else result
 
         for f in (numpy_function, *more):
             arrays.NUMPY_FUNCTIONS[f] = function
@@ -158,6 +162,24 @@ def target(a: Any, name: str, *values: Any) -> Any:
     if arrays.any_traced(values):
         refuse_plain_target(f"the array that {name} writes to")
     return a
+
+
+def on_plain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call NumPy's function on the contents of Arrays, none of which is traced; of Arrays it makes Arrays."""
+    result = function(*map(_contents, args), **{k: _contents(v) for k, v in kwargs.items()})
+    return _as_handles(result) if contains_array((*args, *kwargs.values())) else result
+
+
+def _contents(x: Any) -> Any:
+    if isinstance(x, Array):
+        return x.immutable_value
+    return type(x)(map(_contents, x)) if type(x) in (list, tuple) else x
+
+
+def _as_handles(x: Any) -> Any:
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_as_handles, x))
+    return wrap(x) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
 # Arguments -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from wengert.array import Array, normalise_key, take_view, unwrap, wrap_owned
 from wengert.array.steps import DiagonalStep
 from wengert.core import combinators
-from wengert.core.values import dtype_of, shape_of
+from wengert.core.values import Value, dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, on_axis
 from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
@@ -39,12 +39,17 @@ def _in_range(indices: Any, n: int, mode: str) -> Any:
     return indices
 
 
+def _readable(a: Any, indices: Any) -> Any:
+    """Return an array that can be indexed by these indices: an ndarray takes no traced ones."""
+    a = as_array(a)
+    return wrap_owned(a) if isinstance(a, np.ndarray) and isinstance(indices, (Array, Value)) else a
+
+
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The indices have no derivative."""
-    a, indices = as_array(a), as_array(indices)
-    if isinstance(a, np.ndarray) and isinstance(indices, Array):
-        a = wrap_owned(a)  # only to be read: an ndarray takes no traced indices
+    indices = as_array(indices)
+    a = _readable(a, indices)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))
@@ -65,7 +70,7 @@ def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, .
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """The indices have no derivative."""
-    a = as_array(arr)
+    a = _readable(arr, indices)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
     return a[_along_axis(shape_of(a), indices, normalise_axis(axis, len(shape_of(a))))]

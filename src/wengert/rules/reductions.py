@@ -189,6 +189,11 @@ argsort = NonDifferentiable(
     name="argsort",
     batch=lambda size, args, batched, *, axis, kind=None: argsort(args[0], axis=shifted(axis), kind=kind),
 )
+argpartition = NonDifferentiable(
+    lambda x, *, kth, axis: np.argpartition(x, kth, axis=axis),
+    name="argpartition",
+    batch=lambda size, args, batched, *, kth, axis: argpartition(args[0], kth=kth, axis=shifted(axis)),
+)
 reduce_all = NonDifferentiable(
     lambda x, *, axis: np.logical_and.reduce(x, axis=axis), name="all", batch=_shift_axis(lambda: reduce_all)
 )
