@@ -6,8 +6,6 @@ import pytest
 from wengert import grad, jacfwd, vmap
 from wengert.compiler import tiles
 from wengert.compiler.jit import jit
-from wengert.core.program import Variable
-from wengert.core.values import ArrayType
 
 
 def turned(x, y, on, count):
@@ -56,7 +54,7 @@ def test_derivatives():
 
 def test_block_size():
     def size(shape, examples, dtype=float):
-        return tiles.block_size([Variable(0, ArrayType((examples, *shape), np.dtype(dtype)))], examples)
+        return tiles.block_size([tiles.Tiled(None, int(np.prod(shape)), np.dtype(dtype))], [], examples)
 
     assert size((), 1000) == 0
     assert size((3,), 4) == 0

@@ -21,6 +21,7 @@ from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, where
 from wengert.rules.reductions import reduce_max, restore
 from wengert.rules.special import logsumexp, shift
 from wengert.transforms.custom import Rule, custom_call
+from wengert.transforms.mapped import evaluate_mapped
 
 
 def _finite_or_zero(x: Any) -> Any:
@@ -55,6 +56,12 @@ def expansion(op: Operation) -> Program | None:
     if not isinstance(x, Variable) or x.type.dtype.kind != "f" or 0 in x.type.shape:
         return None
     return record(lambda x: [function(x, **op.params)], [x.type], op.primitive.name)
+
+
+def taken_apart(op: Operation) -> Program:
+    """The operations on batches that a map stands for, if it does not fit into registers."""
+    types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in op.inputs]
+    return record(lambda *values: evaluate_mapped(values, **op.params), types, op.params["program"].name)
 
 
 def _custom_function(op: Operation) -> Program | None:

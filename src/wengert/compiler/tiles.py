@@ -7,6 +7,9 @@ the block computes with whole vectors from tile to tile, and the results are cop
     memory   a₀ b₀ c₀  a₁ b₁ c₁  a₂ b₂ c₂ …
     tile     a₀ a₁ a₂ …   b₀ b₁ b₂ …   c₀ c₁ c₂ …
 
+Results that are summed over the examples have a tile, too: each lane of it sums its own examples, and the lanes are
+added up at the end.
+
 Copying numbers one by one costs much less than the instructions that gather and scatter vectors.
 """
 
@@ -14,30 +17,38 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
 from wengert.compiler.lowering import Register, memory_type
-from wengert.core.program import Variable
 
 _I64 = ir.IntType(64)
 _TILE_BYTES = 16384  # of all tiles together
 _LANES = 8  # blocks are whole vectors
 _MOST_EXAMPLES = 64
+_REASSOCIATE = ("reassoc", "contract")
 
 
-def _numbers(v: Variable) -> int:
-    """How many there are in each example."""
-    return int(np.prod(v.type.shape[1:]))
+class Tiled(NamedTuple):
+    """An array with an axis of examples, or a sum over them: its address, and how many numbers an example has."""
+
+    pointer: Register
+    numbers: int
+    dtype: np.dtype[Any]
+
+    @property
+    def bytes(self) -> int:
+        """Of one example."""
+        return self.numbers * self.dtype.itemsize
 
 
-def block_size(variables: Sequence[Variable], examples: int) -> int:
+def block_size(arrays: Sequence[Tiled], sums: Sequence[Tiled], examples: int) -> int:
     """Return the number of examples in a block; 0 if tiles are of no use."""
-    if examples < _LANES or all(_numbers(v) <= 1 for v in variables):
+    if examples < _LANES or all(x.numbers <= 1 for x in arrays):
         return 0
-    bytes_ = sum(_numbers(v) * v.type.dtype.itemsize for v in variables)
+    bytes_ = sum(x.bytes for x in (*arrays, *sums))
     return min(_MOST_EXAMPLES, _TILE_BYTES // bytes_, examples + _LANES - 1) // _LANES * _LANES
 
 
@@ -46,9 +57,8 @@ def write_blocks(
     low: Register,
     high: Register,
     block: int,
-    ins: dict[Variable, Register],
-    outs: dict[Variable, Register],
-    write_example: Callable[[Callable[[Variable], Register]], None],
+    arrays: tuple[Sequence[Tiled], Sequence[Tiled], Sequence[Tiled]],
+    write_example: Callable[[list[Register], list[Register], list[Register], Register], None],
 ) -> None:
     """Emit the loops over the examples from `low` to `high` (at least one).
 
@@ -60,30 +70,51 @@ def write_blocks(
         First example, and one past the last.
     block : int
         From `block_size`.
-    ins, outs : dict
-        The arrays that have an axis of examples, and the pointers to them.
+    arrays : tuple of three sequences of Tiled
+        Arguments and results that have an axis of examples; and results that are sums over them.
     write_example : callable
-        Emits the computation of one example. It gets a function from a variable to the pointer to the first number of
-        the example; the next number is `block` places further.
+        Emits the computation of one example. It gets, for each of the three sequences, pointers to the first number of
+        the example, the next number being `block` places further; and whether there is such an example, or just room
+        for it: then it must not add to the sums.
     """
-    tiles: dict[Variable, Register] = {}
-    for v in (*ins, *outs):
-        tiles[v] = builder.alloca(memory_type(v.type.dtype), _numbers(v) * block)
-        tiles[v].align = 64
-    ins, outs = ({v: p for v, p in arrays.items() if _numbers(v)} for arrays in (ins, outs))
+    tiles: list[list[Register]] = []
+    for group in arrays:
+        tiles.append([builder.alloca(memory_type(x.dtype), x.numbers * block) for x in group])
+        for tile in tiles[-1]:
+            tile.align = 64
     zero, whole = ir.Constant(_I64, 0), ir.Constant(_I64, block)
+    ins, outs, sums = (
+        [(x, tile) for x, tile in zip(group, made, strict=True) if x.numbers]
+        for group, made in zip(arrays, tiles, strict=True)
+    )
+    for x, tile in sums:
+        with loop(builder, zero, ir.Constant(_I64, x.numbers * block), 1) as place:
+            builder.store(ir.Constant(memory_type(x.dtype), 0), _at(builder, tile, place))
     with loop(builder, low, high, block) as start:
         left = builder.sub(high, start)
         count = builder.select(builder.icmp_signed("<", left, whole), left, whole)
-        for v, pointer in ins.items():
-            with _each_number(builder, v, start, count, block) as (in_memory, in_tile):
-                builder.store(builder.load(_at(builder, pointer, in_memory)), _at(builder, tiles[v], in_tile))
+        for x, tile in ins:
+            with _each_number(builder, x.numbers, start, count, block) as (in_memory, in_tile):
+                builder.store(builder.load(_at(builder, x.pointer, in_memory)), _at(builder, tile, in_tile))
         # All of the block, so that there is no rest: what is computed from uninitialised numbers is not copied out.
         with loop(builder, zero, whole, 1) as example:
-            write_example(lambda v: _at(builder, tiles[v], example))
-        for v, pointer in outs.items():
-            with _each_number(builder, v, start, count, block) as (in_memory, in_tile):
-                builder.store(builder.load(_at(builder, tiles[v], in_tile)), _at(builder, pointer, in_memory))
+            places = [[_at(builder, tile, example) for tile in group] for group in tiles]
+            write_example(places[0], places[1], places[2], builder.icmp_signed("<", example, count))
+        for x, tile in outs:
+            with _each_number(builder, x.numbers, start, count, block) as (in_memory, in_tile):
+                builder.store(builder.load(_at(builder, tile, in_tile)), _at(builder, x.pointer, in_memory))
+    for x, tile in sums:
+        with loop(builder, zero, ir.Constant(_I64, x.numbers), 1) as number:
+            first = builder.mul(number, whole)
+            total = _at(builder, x.pointer, number)
+            builder.store(ir.Constant(memory_type(x.dtype), 0), total)
+            with loop(builder, zero, whole, 1) as lane:
+                add_to(builder, total, builder.load(_at(builder, tile, builder.add(first, lane))))
+
+
+def add_to(builder: Any, place: Register, value: Register) -> None:
+    """Add to a number in memory, in an order that is left to LLVM."""
+    builder.store(builder.fadd(builder.load(place), value, flags=_REASSOCIATE), place)
 
 
 def _at(builder: Any, pointer: Register, place: Register) -> Register:
@@ -91,9 +122,9 @@ def _at(builder: Any, pointer: Register, place: Register) -> Register:
 
 
 @contextlib.contextmanager
-def _each_number(builder: Any, v: Variable, start: Register, count: Register, block: int) -> Iterator[Any]:
+def _each_number(builder: Any, numbers: int, start: Register, count: Register, block: int) -> Iterator[Any]:
     """Loop over the numbers of some examples: the place of each in memory and in the tile."""
-    n = ir.Constant(_I64, _numbers(v))
+    n = ir.Constant(_I64, numbers)
     metadata = _scalar_loop(builder.module)
     with loop(builder, ir.Constant(_I64, 0), count, 1, metadata) as example:
         first = builder.mul(builder.add(start, example), n)

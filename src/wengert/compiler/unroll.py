@@ -7,6 +7,7 @@ joining …) are NumPy's own applied to that array, and cost nothing at run time
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -173,7 +174,11 @@ class Unroller:
             return self.run(op.params["program"], inputs)
 
         columns = zip(*map(example, range(size)), strict=True)
-        return [np.stack([np.asarray(e, object) for e in column]) for column in columns]
+        stacked = [np.stack([np.asarray(e, object) for e in column]) for column in columns]
+        return [
+            self.sum(x, (0,), v.type) if s else x
+            for x, v, s in zip(stacked, op.outputs, op.params["summed"], strict=True)
+        ]
 
     def read(self, atom: Any, env: dict[Variable, Elements]) -> Elements:
         return _box([atom.value], ()) if isinstance(atom, Literal) else env[atom]
@@ -193,11 +198,10 @@ class Unroller:
         if p in MOVES:
             args = [self.converted(x, d, out.dtype) for x, d in zip(args, dtypes, strict=True)]
             return _box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
+        if p is c.reduce_sum and op.params["axis"]:
+            return self.sum(args[0], op.params["axis"], out)
         if p in _REDUCTIONS:
-            total = self.reduce(_REDUCTIONS[p], args[0], op.params["axis"], out)
-            if p is c.reduce_sum and op.params["axis"]:  # NumPy begins with 0.0, so that a sum is never -0.0
-                return self.each(e.add, (out.dtype, out.dtype), out.dtype, total, _box([out.dtype.type(0)], ()))
-            return total
+            return self.reduce(_REDUCTIONS[p], args[0], op.params["axis"], out)
         if p is reductions.cumsum:
             return self.cumsum(args[0], op.params["axis"], out)
         if p is contraction.matmul:
@@ -221,6 +225,11 @@ class Unroller:
         shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         columns = [(a if a.shape == shape else np.broadcast_to(a, shape)).ravel() for a in args]
         return _box([self.element(p, dtypes, out, *values) for values in zip(*columns, strict=True)], shape)
+
+    def sum(self, x: Elements, axis: tuple[int, ...], out: Any) -> Elements:
+        """Sum; NumPy begins with 0.0, so that a sum is never -0.0."""
+        total = self.reduce(e.add, x, axis, out)
+        return self.each(e.add, (out.dtype, out.dtype), out.dtype, total, _box([out.dtype.type(0)], ()))
 
     def reduce(self, p: Primitive, x: Elements, axis: tuple[int, ...], out: Any) -> Elements:
         """Reduce by a balanced tree: short chains of dependence, and rounding errors that grow with the logarithm."""
@@ -302,37 +311,85 @@ class MapWriter:
         low, high = whole if split is None else self.function.args[-2:]
         builder: Any = ir.IRBuilder(self.function.append_basic_block("entry"))
         em = Emitter(builder, self.library)
-        mapped = zip(op.inputs, params["batched"], strict=True)
-        ins = {a: pointers[a] for a, b in mapped if b and isinstance(a, Variable)}
-        outs = {v: pointers[v] for v in self.results}
-        block = tiles.block_size([*ins, *outs], params["size"])
 
-        def write_example(at: Callable[[Variable], Register]) -> None:
+        def tiled(v: Variable, with_axis: bool = True) -> tiles.Tiled:
+            return tiles.Tiled(pointers[v], math.prod(v.type.shape[with_axis:]), v.type.dtype)
+
+        mapped = zip(op.inputs, params["batched"], strict=True)
+        ins = list(dict.fromkeys(a for a, b in mapped if b and isinstance(a, Variable)))
+        outs = [v for v, s in zip(self.results, params["summed"], strict=True) if not s]
+        sums = [v for v, s in zip(self.results, params["summed"], strict=True) if s]
+        groups = list(map(tiled, ins)), list(map(tiled, outs)), [tiled(v, False) for v in sums]
+        block = tiles.block_size([*groups[0], *groups[1]], groups[2], params["size"])
+
+        def results_of(at: dict[Variable, Register]) -> list[Elements]:
             inputs = []
             for a, b in zip(op.inputs, params["batched"], strict=True):
                 if isinstance(a, Literal):
                     inputs.append(_box([a.value], ()))
                 elif b:
-                    inputs.append(load_elements(em, at(a), a.type.shape[1:], a.type.dtype, block or 1))
+                    inputs.append(load_elements(em, at[a], a.type.shape[1:], a.type.dtype, block or 1))
                 else:
                     inputs.append(load_elements(em, pointers[a], a.type.shape, a.type.dtype))
-            outputs = Unroller(em).run(params["program"], inputs)
-            for v, elements in zip(self.results, outputs, strict=True):
-                store_elements(em, at(v), elements, v.type.dtype, block or 1)
+            return Unroller(em).run(params["program"], inputs)
+
+        def registers(v: Variable, elements: Elements) -> list[Register]:
+            dtype = v.type.dtype
+            return [x if isinstance(x, ir.values.Value) else em.constant(x, dtype) for x in elements.ravel()]
 
         if block:
-            tiles.write_blocks(builder, low, high, block, ins, outs, write_example)
+
+            def write_example(*places: Any) -> None:
+                at = dict(zip((*ins, *outs, *sums), itertools.chain(*places[:3]), strict=True))
+                for v, elements in zip(self.results, results_of(at), strict=True):
+                    if v not in sums:
+                        store_elements(em, at[v], elements, v.type.dtype, block)
+                        continue
+                    for i, x in enumerate(registers(v, elements)):
+                        place = builder.gep(at[v], [ir.Constant(i64, i * block)], inbounds=True)
+                        tiles.add_to(builder, place, builder.select(places[3], x, ir.Constant(x.type, 0)))
+
+            tiles.write_blocks(builder, low, high, block, groups, write_example)
         else:
+            totals: dict[Variable, list[Register]] = {}
+            for v in sums:
+                number = memory_type(v.type.dtype)
+                totals[v] = [builder.alloca(number) for _ in range(math.prod(v.type.shape))]
+                for place in totals[v]:
+                    builder.store(ir.Constant(number, 0), place)
             with tiles.loop(builder, low, high, 1) as example:
-
-                def at(v: Variable) -> Register:
+                at = {}
+                for v in (*ins, *outs):
                     size = ir.Constant(i64, math.prod(v.type.shape[1:]))
-                    return builder.gep(pointers[v], [builder.mul(example, size, flags=("nsw",))], inbounds=True)
-
-                write_example(at)
+                    offset = builder.mul(example, size, flags=("nsw",))
+                    at[v] = builder.gep(pointers[v], [offset], inbounds=True)
+                for v, elements in zip(self.results, results_of(at), strict=True):
+                    if v not in sums:
+                        store_elements(em, at[v], elements, v.type.dtype)
+                        continue
+                    for place, x in zip(totals[v], registers(v, elements), strict=True):
+                        tiles.add_to(builder, place, x)
+            for v in sums:
+                loaded = [builder.load(place) for place in totals[v]]
+                store_elements(em, pointers[v], _box(loaded, v.type.shape), v.type.dtype)
         builder.ret_void()
         if split is not None:
-            self.function = parallel.write_launcher(self.module, self.function, split)
+            partials = [self._partial(v) for v in sums]
+            self.function = parallel.write_launcher(self.module, self.function, split, partials)
+
+    def _partial(self, v: Variable) -> parallel.Partial:
+        """How the launcher adds the copies of a sum to it."""
+        numbers = math.prod(v.type.shape)
+
+        def combine(builder: Any, result: Register, copy: Register) -> None:
+            i64 = ir.IntType(64)
+            if numbers:
+                with tiles.loop(builder, ir.Constant(i64, 0), ir.Constant(i64, numbers), 1) as i:
+                    value = builder.load(builder.gep(copy, [i], inbounds=True))
+                    tiles.add_to(builder, builder.gep(result, [i], inbounds=True), value)
+
+        argument = len(self.leaves) + self.results.index(v)
+        return parallel.Partial(argument, numbers * v.type.dtype.itemsize, combine)
 
 
 def estimate(program: Program) -> float:

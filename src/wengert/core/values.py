@@ -112,6 +112,11 @@ def is_transforming() -> bool:
     return bool(_running.levels)
 
 
+def running_levels() -> tuple[Level, ...]:
+    """Return the transforms that run in this thread, outermost first."""
+    return tuple(_running.levels)
+
+
 class Value:
     """Base of the immutable values. Operators are attached by `wengert.rules`, NumPy protocols by `wengert.numpy`.
 

@@ -11,13 +11,13 @@ import optree
 from wengert.core import containers
 from wengert.core.combinators import broadcast_to
 from wengert.core.program import Program
-from wengert.core.staging import Stage, Staged
+from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, Value, shape_of, type_of
 from wengert.derivatives.calls import to_user, to_value
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
 from wengert.rules.structural import move_axis
 from wengert.transforms.batch import Batch, Batched
-from wengert.transforms.mapped import is_small, map_program
+from wengert.transforms.mapped import is_recording, is_small, is_staged, map_program
 
 
 def vmap(
@@ -71,7 +71,7 @@ def vmap(
         values = [_leaf_value(x, a) for x, a in zip(leaves, axes, strict=True)]
         size = _common_size(values, axes, axis_size)
         moved = [v if a is None else _moved(v, a, 0) for v, a in zip(values, axes, strict=True)]
-        if any(isinstance(v, Value) for v in moved):
+        if size and (any(map(is_staged, moved)) or is_recording()):
             mapped = _recorded_as_one(fun, structure, leaves, moved, axes, out_axes, size)
             if mapped is not None:
                 return mapped
@@ -97,9 +97,6 @@ def _recorded_as_one(
     size: int,
 ) -> Any:
     """While a program is being recorded, record a small function as one operation; None if that is not the case."""
-    deepest = max((v for v in values if isinstance(v, Value)), key=lambda v: v.level.depth)
-    if not isinstance(deepest, Staged) or size == 0:
-        return None
     operands: list[Any] = []
     batched: list[bool] = []
     with Stage() as stage:
@@ -126,7 +123,10 @@ def _recorded_as_one(
         return None
     operands.extend(x for _, x in outer)
     batched.extend([False] * len(outer))
-    results = map_program.bind(*operands, program=program, batched=tuple(batched), size=size)
+    if not any(map(is_staged, operands)):
+        return None
+    flags = {"batched": tuple(batched), "summed": (False,) * len(outs)}
+    results = map_program.bind(*operands, program=program, size=size, **flags)
     moved = [_moved(v, 0, axis or 0) for v, axis in zip(results, targets, strict=True)]
     return containers.unflatten(out_structure, [to_user(v) for v in moved])
 

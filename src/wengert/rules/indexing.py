@@ -117,7 +117,8 @@ def _batch_write(write: str, size: int, args: Sequence[Any], batched: Sequence[b
         looped = {**params, "donate": False}
         return primitive.loop_over_batch(size, [x, v, *arrays], [True, *batched[1:]], looped)
     if batched[1]:
-        selected = np.broadcast_to(False, shape_of(x)[1:])[make_key(spec, arrays)].ndim
+        known = [np.zeros(a.shape, a.dtype) if isinstance(a, Value) else a for a in arrays]  # only shapes matter
+        selected = np.broadcast_to(False, shape_of(x)[1:])[make_key(spec, known)].ndim
         example = shape_of(v)[1:]
         if len(example) > selected and set(example[: len(example) - selected]) <= {1}:
             example = example[len(example) - selected :]  # assignment ignores extra leading axes of length 1

@@ -37,6 +37,17 @@ class Derivative(NamedTuple):
     present: tuple[bool, ...]
 
 
+class Origin(NamedTuple):
+    """Which derivative a program is, of which program: `Program.origin` of what the functions below return."""
+
+    kind: str
+    program: Program
+    wrt: tuple[bool, ...]
+    cts: tuple[bool, ...]  # pullbacks: the outputs that have a cotangent
+    primals: bool  # pushforwards: whether the outputs come first
+    present: tuple[bool, ...]
+
+
 def pushforward_program(program: Program, wrt: Sequence[bool], *, primals: bool = True) -> Derivative:
     """Return the program of outputs and their tangents.
 
@@ -69,7 +80,9 @@ def pushforward_program(program: Program, wrt: Sequence[bool], *, primals: bool 
             tangents = [None if d is None else widen(d, t) for (_, d), t in zip(pairs, types, strict=True)]
             results = [o for o, _ in pairs] if primals else []
             derived = stage.program(f"{program.name}′", [*results, *(d for d in tangents if d is not None)])
-        return Derivative(derived, tuple(d is not None for d in tangents))
+        present = tuple(d is not None for d in tangents)
+        derived.origin = Origin("pushforward", program, wrt, (), primals, present)
+        return Derivative(derived, present)
 
     return derived_from(program, ("pushforward", wrt, primals), make)
 
@@ -97,10 +110,10 @@ def pullback_program(program: Program, wrt: Sequence[bool], cts: Sequence[bool])
     def make() -> Derivative:
         with Stage() as stage:
             _, back = _reverse(stage, program, wrt, cts)
-            return Derivative(
-                stage.program(f"{program.name}*", [c for c in back if c is not None]),
-                tuple(c is not None for c in back),
-            )
+            derived = stage.program(f"{program.name}*", [c for c in back if c is not None])
+        present = tuple(c is not None for c in back)
+        derived.origin = Origin("pullback", program, wrt, cts, False, present)
+        return Derivative(derived, present)
 
     return derived_from(program, ("pullback", wrt, cts), make)
 
@@ -183,10 +196,9 @@ def types_of_outputs(program: Program) -> list[ArrayType]:
 
 def derived_from(program: Program, key: Any, make: Callable[[], _Derived]) -> _Derived:
     """Return what `make` makes of a program, made once for each key and kept with the program."""
-    derived = vars(program).setdefault("derived", {})
-    if key not in derived:
-        derived[key] = make()
-    return derived[key]
+    if key not in program.derived:
+        program.derived[key] = make()
+    return program.derived[key]
 
 
 def _evaluation(stage: Stage, program: Program) -> tuple[list[Staged], Callable[[Sequence[Any]], Sequence[Any]]]:
