@@ -7,6 +7,7 @@ from wengert import config, errors, numpy, scipy
 from wengert.array import Array
 from wengert.compiler.jit import jit
 from wengert.compiler.record import program
+from wengert.control import cond, fixed_point, for_loop, map, scan, switch, while_loop  # noqa: A004
 from wengert.core.containers import register_container
 from wengert.derivatives.check import check_grads
 from wengert.derivatives.custom import custom_jvp, custom_rule, custom_vjp, stop_gradient
@@ -30,6 +31,7 @@ __all__ = [
     "Variable",
     "check_grads",
     "checkpoint",
+    "cond",
     "config",
     "custom_jvp",
     "custom_rule",
@@ -37,6 +39,8 @@ __all__ = [
     "derivative",
     "detect_nonfinite",
     "errors",
+    "fixed_point",
+    "for_loop",
     "grad",
     "hessian",
     "hvp",
@@ -46,17 +50,21 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "map",
     "numpy",
     "optim",
     "program",
     "register_container",
+    "scan",
     "scipy",
     "stop_gradient",
+    "switch",
     "trace",
     "value_and_grad",
     "variable",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 

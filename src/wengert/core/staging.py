@@ -12,7 +12,7 @@ import numpy as np
 
 from wengert.core.primitive import Primitive
 from wengert.core.program import Atom, Literal, Operation, Program, Variable, output_types
-from wengert.core.values import ArrayType, Level, Value, type_of
+from wengert.core.values import ArrayType, Level, Value, running_levels, type_of
 from wengert.errors import user_location
 
 _allocate = object.__new__
@@ -130,3 +130,8 @@ def record(function: Callable[..., Sequence[Any]], types: Sequence[ArrayType], n
     with Stage() as stage:
         outs = function(*[stage.input(t) for t in types])
         return stage.program(name, outs)
+
+
+def is_recording() -> bool:
+    """Whether a program is being recorded in this thread."""
+    return any(isinstance(level, Stage) for level in running_levels())

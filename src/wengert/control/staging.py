@@ -1,0 +1,149 @@
+"""State in containers, as flat values: what loops and branches share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.array import wrap_owned
+from wengert.core import containers
+from wengert.core.combinators import astype
+from wengert.core.staging import record
+from wengert.core.values import ArrayType, dtype_of, is_transforming, shape_of, type_of
+from wengert.derivatives.calls import to_user, to_value
+from wengert.errors import ContainerMismatchError, InputTypeError, fail
+from wengert.transforms.batch import Batched
+from wengert.transforms.loop_calls import split
+
+
+def numeric(x: Any, what: str) -> Any:
+    """Value of a leaf."""
+    value = to_value(x)
+    if value is None:
+        fail(InputTypeError, f"{what} is a {type(x).__name__}; loops and branches work on numbers and arrays.")
+    return value
+
+
+def for_body(value: Any) -> Any:
+    """What the body of an eager loop gets for a value: something of its own that it may write to."""
+    if isinstance(value, np.ndarray):
+        return wrap_owned(value.copy()) if is_transforming() else value.copy()
+    return to_user(value)
+
+
+def plain_truth(x: Any) -> Any:
+    """The truth of a plain predicate; the values of a batch, if it differs between the examples."""
+    value = to_value(x)
+    if isinstance(value, Batched):
+        return value
+    return bool(x)
+
+
+def predicate(x: Any) -> Any:
+    """Value of a condition."""
+    value = to_value(x)
+    if value is None or shape_of(value) != () or dtype_of(value).kind != "b":
+        what = type(x).__name__ if value is None else f"array of shape {shape_of(value)} and dtype {dtype_of(value)}"
+        fail(InputTypeError, f"the condition of a loop or branch must be one boolean, and is a {what}.")
+    return value
+
+
+def any_true(mask: Any) -> bool:
+    """Whether a predicate is true for some example of a batch, or of batches in one another."""
+    while isinstance(mask, Batched):
+        mask = mask.value
+    return bool(np.any(mask))
+
+
+class State:
+    """State in a container: its structure, and names for its leaves in error messages."""
+
+    def __init__(self, tree: Any, what: str) -> None:
+        self.what = what
+        self.leaves, self.structure = containers.flatten(tree)
+        self.paths = containers.leaf_paths(tree)
+        self.values = [numeric(x, f"{what}{p}") for x, p in zip(self.leaves, self.paths, strict=True)]
+        self.weak = [type(x) in (bool, int, float, complex) for x in self.leaves]
+
+    def build(self, values: Sequence[Any]) -> Any:
+        """The container with these values."""
+        return containers.unflatten(self.structure, [to_user(v) for v in values])
+
+    def flatten(self, tree: Any, who: str) -> list[Any]:
+        """Values of a new state, which must have the structure and the shapes of the old one."""
+        leaves = containers.leaves_like(self.structure, tree, f"{self.what} that {who} returns")
+        values = [numeric(x, f"{self.what}{p} that {who} returns") for x, p in zip(leaves, self.paths, strict=True)]
+        for old, new, path in zip(self.values, values, self.paths, strict=True):
+            if shape_of(old) != shape_of(new):
+                fail(
+                    ContainerMismatchError,
+                    f"{self.what}{path} has shape {shape_of(old)}, and {who} returned shape {shape_of(new)} for it. "
+                    "The state of a loop keeps its shape; begin with an array of the full shape, and write into it.",
+                )
+        return values
+
+    def for_body(self) -> Any:
+        """The container for the body of an eager loop, which may write to its arrays."""
+        return containers.unflatten(self.structure, [for_body(v) for v in self.values])
+
+    def strong(
+        self,
+        probe: Callable[..., list[Any]],
+        before: Sequence[ArrayType] = (),
+        after: Sequence[ArrayType] = (),
+    ) -> list[Any]:
+        """Initial values, in which Python numbers have the dtypes that the arrays they meet in the body give them.
+
+        `probe` is the body as a function of a container with the Python numbers themselves, recorded between values of
+        other types.
+        """
+        if not any(self.weak):
+            return self.values
+        types = [type_of(x) for x, w in zip(self.values, self.weak, strict=True) if not w]
+        found: list[Any] = []
+
+        def function(*values: Any) -> list[Any]:
+            first, middle, last = split(values, [len(before), len(types), len(after)])
+            arrays = iter(middle)
+            mixed = [x if w else to_user(next(arrays)) for x, w in zip(self.leaves, self.weak, strict=True)]
+            found[:] = probe(*first, containers.unflatten(self.structure, mixed), *last)
+            return []
+
+        record(function, [*before, *types, *after], self.what)
+        rows = zip(found, self.values, self.leaves, self.weak, strict=True)
+        return cast_all(
+            self.values, [np.result_type(new.dtype, leaf) if weak else old.dtype for new, old, leaf, weak in rows]
+        )
+
+
+class DtypeChanged(Exception):
+    """A recorded body returns wider dtypes than it was given; `dtypes` are those to begin with instead."""
+
+    def __init__(self, dtypes: list[np.dtype[Any]]) -> None:
+        super().__init__()
+        self.dtypes = dtypes
+
+
+def settled(values: Sequence[Any], attempt: Callable[[list[Any]], Any]) -> Any:
+    """Call ``attempt(initial values)``, with wider dtypes until an iteration returns what it was given."""
+    values = list(values)
+    while True:
+        try:
+            return attempt(values)
+        except DtypeChanged as change:
+            values = cast_all(values, change.dtypes)
+
+
+def cast_all(values: Sequence[Any], dtypes: Sequence[np.dtype[Any]]) -> list[Any]:
+    """Convert values to dtypes."""
+    return [x if x.dtype == d else astype(x, dtype=d) for x, d in zip(values, dtypes, strict=True)]
+
+
+def unchanged_dtypes(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
+    """Cast new state to the dtypes of the old one; raise `DtypeChanged` where that would lose something."""
+    wider = [np.result_type(a.dtype, b.dtype) for a, b in zip(old, new, strict=True)]
+    if any(w != a.dtype for w, a in zip(wider, old, strict=True)):
+        raise DtypeChanged(wider)
+    return cast_all(new, wider)
