@@ -129,6 +129,13 @@ _METHODS = [
 ]  # fmt: skip
 
 
+def _fill_borders(vector: Any, widths: Any, axis: int, kwargs: Any) -> None:
+    """A mode for pad."""
+    before, after = widths
+    vector[:before] = kwargs["factor"] * vector[before] + axis
+    vector[-after:] = vector[before] ** 2
+
+
 def _into(function: str, *args: Any, **kwargs: Any) -> Call:
     """A function that writes into its first argument."""
 
@@ -371,6 +378,16 @@ SHAPING: list[Call] = [
     _c("pad", CUBE, ((0, 1), (2, 1), (1, 0)), mode="reflect"),
     _c("pad", CUBE, 3, mode="symmetric"),
     _c("pad", X, (2, 5), mode="wrap"),
+    *(_c("pad", X, ((1, 4), (7, 2)), mode=m, reflect_type="odd") for m in ("reflect", "symmetric")),
+    _c("pad", X[:1], 2, mode="reflect", reflect_type="odd"),
+    _c("pad", X, ((2, 1), (0, 3)), mode="linear_ramp", end_values=SCALAR),
+    _c("pad", X, SCALAR, BODY=lambda ns, x, s: ns.pad(x, 2, mode="linear_ramp", end_values=((s, 1.0), (2.0, s * s)))),
+    *(_c("pad", CUBE, ((1, 2), (0, 1), (1, 0)), mode=m) for m in ("maximum", "mean", "median", "minimum")),
+    *(_c("pad", X, 1, mode=m, stat_length=((1, 2),)) for m in ("maximum", "mean", "median", "minimum")),
+    _c("pad", X, {-1: (1, 2)}, mode="edge"),
+    _c("pad", X, 0, mode="mean"),
+    _c("pad", X, ((1, 0), (2, 1)), BODY=lambda ns, x, w: ns.pad(x, w, mode="empty")[1:, 2:-1]),
+    _c("pad", X, ((1, 2), (2, 1)), BODY=lambda ns, x, w: ns.pad(x, w, mode=_fill_borders, factor=2.0)),
     _c("r_", V, SCALAR, BODY=lambda ns, v, s: ns.r_[v, s, 1.0, 0:3, [s, 2 * s]], PROTOCOL=False),
     _c("c_", V, W, BODY=lambda ns, v, w: ns.c_[v, w, np.arange(4)], PROTOCOL=False),
 ]

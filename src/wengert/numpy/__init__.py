@@ -6,7 +6,8 @@ Every name is declared in one of the modules below, whose ``__all__`` lists what
 `ufuncs`       arithmetic, elementary functions, comparisons
 `creation`     zeros, arange, array …
 `shaping`      reshape, transpose, broadcast_to …
-`joining`      concatenate, split, pad, insert …
+`joining`      concatenate, split, insert …
+`padding`      pad
 `indexing`     take, diag, tril, select …
 `writing`      put, copyto, fill_diagonal …
 `reductions`   sum, max, mean, cumsum …
@@ -38,6 +39,7 @@ from wengert.numpy import (
     linalg,
     methods,  # noqa: F401  (attaches the methods of Array)
     missing,
+    padding,
     plain,
     quantiles,
     reductions,
@@ -56,6 +58,7 @@ from wengert.numpy.functional import *  # noqa: F403
 from wengert.numpy.indexing import *  # noqa: F403
 from wengert.numpy.joining import *  # noqa: F403
 from wengert.numpy.missing import *  # noqa: F403
+from wengert.numpy.padding import *  # noqa: F403
 from wengert.numpy.plain import *  # noqa: F403
 from wengert.numpy.quantiles import *  # noqa: F403
 from wengert.numpy.reductions import *  # noqa: F403
@@ -75,6 +78,7 @@ __all__ += functional.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
 __all__ += missing.__all__
+__all__ += padding.__all__
 __all__ += plain.__all__
 __all__ += quantiles.__all__
 __all__ += reductions.__all__

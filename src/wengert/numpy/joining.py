@@ -1,4 +1,4 @@
-"""Joining, splitting, inserting and padding: functions whose result has other axis lengths than their arguments."""
+"""Joining, splitting and inserting: functions whose result has other axis lengths than their arguments."""
 
 from __future__ import annotations
 
@@ -265,47 +265,6 @@ def resize(a: Any, new_shape: Any) -> Any:
     return reshape(a[np.arange(count) % shape_of(a)[0]], shape)
 
 
-_BY_POSITION = ("edge", "reflect", "symmetric", "wrap")
-
-
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
-    """Modes constant, edge, reflect, symmetric, wrap; the constant may be traced."""
-    a = as_array(array)
-    rank = len(shape_of(a))
-    if isinstance(pad_width, dict):
-        widths = [pad_width.get(i, pad_width.get(i - rank, (0, 0))) for i in range(rank)]
-        pairs = [(w, w) if isinstance(w, int) else tuple(w) for w in widths]
-    else:
-        pairs = [(int(i), int(j)) for i, j in np.broadcast_to(concrete(pad_width, "pad"), (rank, 2))]
-    if any(i < 0 or j < 0 for i, j in pairs):
-        raise ValueError("index can't contain negative values")
-    if mode == "constant":
-        constants = broadcast_to(as_array(kwargs.pop("constant_values", 0)), (rank, 2))
-    elif mode not in _BY_POSITION or kwargs.get("reflect_type", "even") != "even":
-        fail(
-            UnsupportedOperationError,
-            f"np.pad with mode={mode!r} and {kwargs} has no derivative rule yet; modes constant, edge, reflect (even), "
-            "symmetric and wrap have. Write the borders into an array made by wengert.numpy.zeros(…) instead.",
-        )
-    else:
-        constants = None
-        kwargs.pop("reflect_type", None)
-    if kwargs:
-        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {set(kwargs)}")
-    for axis, (before, after) in enumerate(pairs):
-        if constants is None:
-            a = a[on_axis(axis, np.pad(np.arange(shape_of(a)[axis]), (before, after), mode=mode))]  # type: ignore[call-overload]
-        else:
-            shape = shape_of(a)
-            sides = [
-                broadcast_to(cast_kept(constants[axis, k], dtype_of(a)), (*shape[:axis], width, *shape[axis + 1 :]))
-                for k, width in enumerate((before, after))
-            ]
-            a = concatenate([sides[0], a, sides[1]], axis=axis)
-    return copy_of(a) if rank == 0 else a
-
-
 # r_ and c_ -----------------------------------------------------------------------------------------------------------
 
 
@@ -346,7 +305,6 @@ __all__ = [
     "hsplit",
     "hstack",
     "insert",
-    "pad",
     "r_",
     "repeat",
     "resize",
