@@ -12,6 +12,7 @@ are freed too. One lock keeps LLVM to one thread.
 
 from __future__ import annotations
 
+import enum
 import functools
 import itertools
 import os
@@ -32,6 +33,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 _SURROUNDINGS = "wengert.surroundings"
+
+
+class Passes(enum.Enum):
+    """How much LLVM does about the code of a module."""
+
+    #: Whatever may make it faster: -O3.
+    ALL = enum.auto()
+    #: What loops need that are written for vectors: no unrolling, and no search for vectors outside of loops. As fast
+    #: at run time, and compiled in half the time.
+    LOOPS = enum.auto()
+    #: Next to nothing, and simple code generation.
+    FEW = enum.auto()
 
 
 class Host:
@@ -64,16 +77,6 @@ class Host:
         return self._target.create_target_machine(
             cpu=self.cpu, features=self.features, opt=opt, reloc="pic", codemodel="small", jit=True
         )
-
-    def machine_for(self, text: str) -> llvm.TargetMachine:
-        """What emits the code of a module in LLVM IR.
-
-        Straight-line code that mostly calls the C library keeps its values in memory, whatever registers one looks for:
-        simple code generation is ten times faster, and its result no slower.
-        """
-        lines = text.count("\n")
-        quick = lines > 300 and text.count("wengert.scalar.") * 10 > lines and " br " not in text
-        return self.quick_machine if quick else self.machine
 
     @functools.cached_property
     def key(self) -> str:
@@ -171,7 +174,10 @@ class NativeModule:
 
 
 def compile_module(
-    module: ir.Module | str, functions: Iterable[str], symbols: Mapping[str, int] | None = None
+    module: ir.Module | str,
+    functions: Iterable[str],
+    symbols: Mapping[str, int] | None = None,
+    passes: Passes = Passes.ALL,
 ) -> NativeModule:
     """Compile LLVM IR for the processor of this machine.
 
@@ -184,6 +190,9 @@ def compile_module(
     symbols : mapping of str to int, optional
         Addresses of what the module declares and does not define, beyond the mathematical functions of `vector_math`
         and the symbols of the running process.
+    passes : Passes, optional
+        How much LLVM is to do about the code. Long straight-line code that mostly calls the C library gets
+        `Passes.FEW`, whatever is said here.
 
     Raises
     ------
@@ -200,10 +209,10 @@ def compile_module(
         start = now
 
     with _lock:
-        machine = host().machine
         start = clock()
         text = module if isinstance(module, str) else str(module)
-        emitter = host().machine_for(text)
+        passes = Passes.FEW if _mostly_calls(text) else passes
+        emitter = host().quick_machine if passes is Passes.FEW else host().machine
         done("print")
         with llvm.create_context() as context, llvm.parse_assembly(text, context) as parsed:
             parsed.triple = host().triple
@@ -211,7 +220,7 @@ def compile_module(
             done("parse")
             parsed.verify()
             done("verify")
-            optimise(parsed, machine)
+            optimise(parsed, host().machine, passes)
             done("optimise")
             bitcode = parsed.as_bitcode()
             object_code = emitter.emit_object(parsed)
@@ -224,15 +233,29 @@ def load_object(object_code: bytes, functions: Iterable[str], symbols: Mapping[s
     return NativeModule(object_code, functions, symbols or {})
 
 
-def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
-    """Run LLVM's passes of -O3, without assuming anything about NaN, infinity or order that the IR does not allow."""
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+def _mostly_calls(text: str) -> bool:
+    """Whether LLVM IR is long straight-line code that mostly calls the C library.
+
+    Such code keeps its values in memory, whatever registers one looks for: simple code generation is ten times faster,
+    and its result no slower.
+    """
+    lines = text.count("\n")
+    return lines > 300 and text.count("wengert.scalar.") * 10 > lines and " br " not in text
+
+
+def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, passes: Passes = Passes.ALL) -> None:
+    """Run passes of LLVM, without assuming anything about NaN, infinity or order that the IR does not allow."""
+    options = llvm.create_pipeline_tuning_options(speed_level=3 if passes is Passes.ALL else 1)
     options.loop_vectorization = True
-    options.slp_vectorization = True
+    options.slp_vectorization = options.loop_unrolling = passes is Passes.ALL
     options.loop_interleaving = True
     with llvm.create_pass_builder(machine, options) as builder:
-        passes = builder.getModulePassManager()
-        passes.run(module, builder)
+        if passes is Passes.FEW:
+            manager = llvm.create_new_module_pass_manager()
+            manager.add_instruction_combine_pass()
+        else:
+            manager = builder.getModulePassManager()
+        manager.run(module, builder)
         # Closing it would leak it: in llvmlite 0.50 the disposal of its base class hides its own.
-        llvm.newpassmanagers.NewPassManager._dispose(passes)
-        passes.detach()
+        llvm.newpassmanagers.NewPassManager._dispose(manager)
+        manager.detach()
