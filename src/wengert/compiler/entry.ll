@@ -14,7 +14,7 @@
 %Output = type { i64, ptr, ptr, ptr, ptr, i64 }  ; ndim, shape, dtype, and for ndim 0 the type, its tp_alloc, is bool
 %Context = type { ptr, i64, i64, i64, i64, i64, ptr, ptr }
 ; kernel, inputs, outputs, bytes of workspace on the stack and on the heap, release the interpreter lock?, fallback,
-; function called after the kernel or null. Then all %Input, all %Output, all shapes.
+; function called with the status that the kernel left behind, if it is not 0. Then all %Input, all %Output, all shapes.
 
 @PyArray_Type = external global i8
 @numpy_true = external global i8
@@ -25,6 +25,7 @@ declare ptr @PyTuple_GetItem(ptr, i64)
 declare ptr @PyTuple_New(i64)
 declare i32 @PyTuple_SetItem(ptr, i64, ptr)
 declare i64 @PyLong_AsLongLongAndOverflow(ptr, ptr)
+declare ptr @PyLong_FromLongLong(i64)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
@@ -54,8 +55,14 @@ allocate:
   %inputs = getelementptr %Context, ptr %context, i64 1
   %outputs = getelementptr %Input, ptr %inputs, i64 %n.in
   %n = add i64 %n.in, %n.out
-  %n.buffers = add i64 %n, 1
+  %n.buffers = add i64 %n, 2
   %buffers = alloca ptr, i64 %n.buffers
+  %status = alloca i64
+  %problem.argument = alloca ptr
+  store i64 0, ptr %status
+  %status.place = add i64 %n, 1
+  %status.at = getelementptr ptr, ptr %buffers, i64 %status.place
+  store ptr %status, ptr %status.at
   %out.buffers = getelementptr ptr, ptr %buffers, i64 %n.in
   %slots = alloca i64, i64 %n                     ; numbers that are not stored in an object
   %out.slots = getelementptr i64, ptr %slots, i64 %n.in
@@ -279,18 +286,26 @@ heap.free:
   br label %after
 
 after:
-  %after.at = getelementptr %Context, ptr %context, i32 0, i32 7
-  %after.function = load ptr, ptr %after.at
-  %any.after = icmp ne ptr %after.function, null
-  br i1 %any.after, label %after.call, label %finish
+  %code = load i64, ptr %status
+  %is.fine = icmp eq i64 %code, 0
+  br i1 %is.fine, label %finish, label %problem
 
-after.call:
-  %after.result = call ptr @PyObject_Vectorcall(ptr %after.function, ptr null, i64 0, ptr null)
-  %after.failed = icmp eq ptr %after.result, null
-  br i1 %after.failed, label %fail, label %after.done
+problem:
+  %problem.at = getelementptr %Context, ptr %context, i32 0, i32 7
+  %problem.function = load ptr, ptr %problem.at
+  %code.object = call ptr @PyLong_FromLongLong(i64 %code)
+  %code.failed = icmp eq ptr %code.object, null
+  br i1 %code.failed, label %fail, label %problem.call
 
-after.done:
-  call void @Py_DecRef(ptr %after.result)
+problem.call:
+  store ptr %code.object, ptr %problem.argument
+  %problem.result = call ptr @PyObject_Vectorcall(ptr %problem.function, ptr %problem.argument, i64 1, ptr null)
+  call void @Py_DecRef(ptr %code.object)
+  %problem.raised = icmp eq ptr %problem.result, null
+  br i1 %problem.raised, label %fail, label %problem.done
+
+problem.done:
+  call void @Py_DecRef(ptr %problem.result)
   br label %finish
 
 ; Results --------------------------------------------------------------------------------------------------------------
@@ -357,7 +372,7 @@ fail.allocation:                                  ; of result j: those before it
   br label %fail
 
 fail:                                             ; an exception is set: drop the results made so far
-  %made = phi i64 [ %j, %fail.allocation ], [ %n.out, %fail.workspace ], [ %n.out, %after.call ], [ %n.out, %tuple ]
+  %made = phi i64 [ %j, %fail.allocation ], [ %n.out, %fail.workspace ], [ %n.out, %problem ], [ %n.out, %problem.call ], [ %n.out, %tuple ]
   br label %drop
 
 drop:

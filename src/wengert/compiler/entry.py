@@ -79,7 +79,7 @@ class CheckedCall:
         *,
         release_gil: bool,
         name: str,
-        after: Callable[[], Any] | None,
+        problem: Callable[[int], Any],
         mismatch: Entry | None,
         kept: np.ndarray[Any, Any],
     ) -> None:
@@ -88,7 +88,7 @@ class CheckedCall:
         self.in_types = tuple(in_types)
         self.out_types = tuple(out_types)
         self.workspace_bytes = workspace_bytes
-        self.after = after
+        self.problem = problem
         self.mismatch = mismatch
         self.kept = kept
         self.fast: Callable[[], Entry | None] = lambda: None  # a weak reference to the C function that this is for
@@ -107,9 +107,10 @@ class CheckedCall:
         workspace = np.empty(self.workspace_bytes + ALIGNMENT if self.workspace_bytes else 0, np.uint8)
         start = -(-workspace.ctypes.data // ALIGNMENT) * ALIGNMENT if self.workspace_bytes else None
         addresses = [a.ctypes.data for a in (*ins, *outs) if a is not None]
-        self.kernel((ctypes.c_void_p * (len(addresses) + 1))(*addresses, start))
-        if self.after is not None:
-            self.after()
+        status = ctypes.c_int64(0)
+        self.kernel((ctypes.c_void_p * (len(addresses) + 2))(*addresses, start, ctypes.addressof(status)))
+        if status.value:
+            self.problem(status.value)
         results = tuple(out if out.shape else out[()] for out in outs)
         return results[0] if len(results) == 1 else results
 
@@ -129,6 +130,10 @@ class CheckedCall:
         return f"<compiled function {self.__name__}>"
 
 
+def _unknown_problem(status: int) -> None:
+    raise RuntimeError(f"a compiled program ended with status {status}")
+
+
 # Entries -------------------------------------------------------------------------------------------------------------
 
 
@@ -141,13 +146,14 @@ def make_entry(
     release_gil: bool = False,
     name: str = "compiled",
     keep_alive: Any = None,
-    after: Callable[[], Any] | None = None,
+    problem: Callable[[int], Any] | None = None,
     mismatch: Entry | None = None,
     fast: bool = True,
 ) -> Entry:
     """Make a Python callable of a kernel `void kernel(void **buffers)`.
 
-    The buffers are the data of the inputs, of the outputs, and a workspace aligned to 64 bytes (null if it has none).
+    The buffers are the data of the inputs, of the outputs, a workspace aligned to 64 bytes (null if it has none), and an
+    integer of 64 bits, the status, which is 0 at the beginning.
     The callable takes one positional argument for each input, and returns the only output or a tuple of all. Results
     are new arrays; NumPy scalars for shape ().
 
@@ -166,9 +172,9 @@ def make_entry(
     keep_alive : object
         What the kernel needs: it lives as long as the callable. It must not refer back to the callable, because the
         garbage collector does not see it.
-    after : callable, optional
-        Called, without arguments, each time that the kernel has run; if it raises, so does the call. For errors that
-        cannot pass through a kernel.
+    problem : callable, optional
+        Called with the status, if the kernel leaves one that is not 0 (say that an index is out of range); if it
+        raises, so does the call. Without it a status raises `RuntimeError`.
     mismatch : callable, optional
         Called with arguments of other types than `in_types`; its result is that of the call. Otherwise they raise
         `SignatureMismatch`.
@@ -191,7 +197,7 @@ def make_entry(
         workspace_bytes,
         release_gil=release_gil,
         name=name,
-        after=after,
+        problem=_unknown_problem if problem is None else problem,
         mismatch=mismatch,
         kept=kept,
     )
@@ -206,7 +212,7 @@ def make_entry(
         release_gil=release_gil,
         name=name,
         fallback=checked,
-        after=after,
+        problem=checked.problem,
         kept=kept,
     )
     checked.fast = weakref.ref(function)

@@ -91,6 +91,7 @@ _PYTHON_FUNCTIONS = (
     "PyTuple_New",
     "PyTuple_SetItem",
     "PyLong_AsLongLongAndOverflow",
+    "PyLong_FromLongLong",
     "PyObject_Vectorcall",
     "Py_IncRef",
     "Py_DecRef",
@@ -107,7 +108,7 @@ class Bound(NamedTuple):
 
     context: np.ndarray[Any, Any]
     fallback: Callable[..., Any]
-    after: Callable[[], Any] | None
+    problem: Callable[[int], Any]
     kept: np.ndarray[Any, Any]
     definition: np.ndarray[Any, Any]
 
@@ -152,7 +153,7 @@ class FastEntry:
         release_gil: bool,
         name: str,
         fallback: Callable[..., Any],
-        after: Callable[[], Any] | None,
+        problem: Callable[[int], Any],
         kept: np.ndarray[Any, Any],
     ) -> Callable[..., Any]:
         """Return a callable that runs the kernel, and leaves to `fallback` what `entry.ll` does not expect."""
@@ -165,11 +166,11 @@ class FastEntry:
             workspace_bytes + ALIGNMENT if on_heap else 0,
             int(release_gil),
             id(fallback),
-            0 if after is None else id(after),
+            id(problem),
         ]
         context = self._context(head, in_types, out_types)
         definition = _MethodDefinition(name.encode(), self._address, _FASTCALL_WITH_KEYWORDS, None)
-        bound = Bound(context, fallback, after, kept, hidden(self, definition))
+        bound = Bound(context, fallback, problem, kept, hidden(self, definition))
         return self._new_function(ctypes.addressof(definition), bound, None)
 
     def _context(
