@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.expand import expansion, taken_apart
+from wengert.compiler.maps import merge_maps
 from wengert.compiler.unroll import can_unroll
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
@@ -25,6 +26,7 @@ from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
 from wengert.rules.structural import transpose
 from wengert.transforms.mapped import map_program
+from wengert.transforms.programs import without_unused
 
 Rule = Callable[["Builder", Primitive, tuple[Atom, ...], dict[str, Any]], Atom | None]
 
@@ -125,18 +127,8 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
         builder.location = op.location
         rebuild([op])
     results = [read(a) for a in program.outputs]
-    return _without_dead_code(Program(program.name, inputs, constants, builder.operations, results))
-
-
-def _without_dead_code(program: Program) -> Program:
-    needed = {a for a in program.outputs if isinstance(a, Variable)}
-    kept = []
-    for op in reversed(program.operations):
-        if any(v in needed for v in op.outputs):
-            kept.append(op)
-            needed.update(a for a in op.inputs if isinstance(a, Variable))
-    constants = [(v, x) for v, x in program.constants if v in needed]
-    return Program(program.name, program.inputs, constants, kept[::-1], program.outputs)
+    whole = without_unused(Program(program.name, inputs, constants, builder.operations, results))
+    return whole if "merge maps" in without else merge_maps(whole, lambda example: simplify(example, without))
 
 
 # Rules ---------------------------------------------------------------------------------------------------------------

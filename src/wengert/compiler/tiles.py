@@ -28,6 +28,8 @@ _I64 = ir.IntType(64)
 _TILE_BYTES = 16384  # of all tiles together
 _LANES = 8  # blocks are whole vectors
 _MOST_EXAMPLES = 64
+#: An example of more bytes has no place in a tile.
+MOST_BYTES = _TILE_BYTES // _LANES
 _REASSOCIATE = ("reassoc", "contract")
 
 
