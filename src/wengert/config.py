@@ -17,6 +17,10 @@ cache_directory : Path or None
 cache_bytes : int
     Size that the folder is kept below, by removing what was not used for the longest time. Default:
     ``WENGERT_CACHE_BYTES``, or 256 MiB.
+array_api : bool
+    Whether integers and truth values that are computed from an Array are Arrays, too, as the array API standard wants
+    it (code that is written for it refuses a mixture), and not plain ndarrays, which are faster. Default: whether
+    ``SCIPY_ARRAY_API`` is set, which makes SciPy's functions use the standard.
 
 Examples
 --------
@@ -43,6 +47,7 @@ from typing import Any
 threads: int
 cache_directory: Path | None
 cache_bytes: int
+array_api: bool
 
 _DEFAULT_CACHE_BYTES = 256 * 2**20
 _threads = ctypes.c_int32()
@@ -111,10 +116,21 @@ def _path(value: Any, name: str) -> Path | None:
         raise ValueError(f"{name} must be a path or None, not {value!r}") from None
 
 
+def _default_array_api() -> bool:
+    return bool(os.environ.get("SCIPY_ARRAY_API"))  # whatever it says, like SciPy
+
+
+def _truth_value(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
 _SETTINGS = {
     "threads": (_default_threads, _whole_number),
     "cache_directory": (_default_cache_directory, _path),
     "cache_bytes": (_default_cache_bytes, _whole_number),
+    "array_api": (_default_array_api, _truth_value),
 }
 
 

@@ -3,6 +3,7 @@
 from wengert.array.arithmetic import assign_all
 from wengert.array.handle import (
     Array,
+    closed,
     contains_array,
     contains_traced,
     from_sequence,
@@ -27,6 +28,7 @@ __all__ = [
     "assign_all",
     "call_numpy_function",
     "call_ufunc",
+    "closed",
     "contains_array",
     "contains_traced",
     "from_sequence",

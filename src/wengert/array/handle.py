@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert import config
 from wengert.array.keys import normalise_key
 from wengert.array.steps import BroadcastStep, IndexStep, PartStep, ReshapeStep, Step, TransposeStep
 from wengert.core import combinators
@@ -244,6 +245,10 @@ class Array:
             self._replace(where(mask, self._cast(value), self.immutable_value))
         elif expand:
             if arrays[0].size:
+                value = unwrap(value)
+                shape = shape_of(value)
+                if len(shape) > np.broadcast_to(False, self.shape)[spec[1:]].ndim and shape[0] == 1:
+                    value = combinators.reshape(value, shape=shape[1:])  # a condition of no axes stands for one
                 self[spec[1:]] = value
         else:
             self._write(self._cast(value), arrays, spec)
@@ -461,8 +466,8 @@ def plain_bool(x: Any) -> Any:
 
 
 def wrap(value: Any) -> Any:
-    """Make a handle for a value; plain bool and int results stay plain."""
-    if isinstance(value, Value) or value.dtype.kind in "fc":
+    """Make a handle for a value; plain bool and int results stay plain (unless `config.array_api`)."""
+    if isinstance(value, Value) or value.dtype.kind in "fc" or (config.array_api and value.dtype.kind in "biu"):
         array = _allocate(Array)
         array._value = value
         array._writes = None
@@ -519,6 +524,14 @@ def contains_array(x: Any) -> bool:
     if isinstance(x, Array):
         return True
     return isinstance(x, (list, tuple)) and any(contains_array(item) for item in x)
+
+
+def closed(result: Any) -> Any:
+    """Make handles of all arrays in a result, if `config.array_api` wants integers and truth values to be Arrays."""
+    if isinstance(result, (tuple, list)):
+        parts = [closed(r) for r in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return wrap(result) if config.array_api and isinstance(result, (np.ndarray, np.generic)) else result
 
 
 # Views ---------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from wengert import config
 from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, layout_of, unwrap, wrap_array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
@@ -213,6 +214,8 @@ def _from_data(numpy_function: F, traced: Callable[..., Any]) -> F:
         result = numpy_function(*args, **kwargs)
         source = args[0] if args else kwargs.get("object", kwargs.get("a"))
         shared = isinstance(source, np.ndarray) and np.may_share_memory(source, result)
+        if own and shared and config.array_api:
+            return _owned(result.copy())
         return _owned(result) if own and not shared else result
 
     def function(*args: Any, like: Any = None, **kwargs: Any) -> Any:

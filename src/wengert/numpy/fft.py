@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
+from wengert.numpy.creation import array
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axis, on_axis
 from wengert.numpy.ufuncs import conjugate
 from wengert.rules import fourier as r
@@ -15,14 +16,12 @@ from wengert.rules import fourier as r
 
 def fftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
     """`numpy.fft.fftfreq`, and in another dtype, as the array API standard has it."""
-    out = np.fft.fftfreq(n, d, device)
-    return out if dtype is None else out.astype(dtype)
+    return array(np.fft.fftfreq(n, d, device), dtype=dtype)
 
 
 def rfftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
     """`numpy.fft.rfftfreq`, and in another dtype, as the array API standard has it."""
-    out = np.fft.rfftfreq(n, d, device)
-    return out if dtype is None else out.astype(dtype)
+    return array(np.fft.rfftfreq(n, d, device), dtype=dtype)
 
 
 def _norm(norm: str | None) -> str:

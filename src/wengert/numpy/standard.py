@@ -19,8 +19,8 @@ from wengert.errors import ConcretizationError, fail
 from wengert.numpy.dispatch import as_array, implements, normalise_axis
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import cumprod, cumsum
+from wengert.numpy.sets import unique
 from wengert.numpy.shaping import at_least, copy_of, moveaxis
-from wengert.numpy.sorting import unique
 
 # Cumulative functions ------------------------------------------------------------------------------------------------
 
@@ -135,10 +135,10 @@ def _check_device(device: Any) -> None:
         raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
 
 
-def _namespace(self: Any, *, api_version: str | None = None) -> ModuleType:
+def _namespace(self: Any, *, api_version: Any = None) -> ModuleType:
     """Return `wengert.numpy`; a ValueError for versions of the standard that NumPy does not support."""
     np.empty(0).__array_namespace__(api_version=api_version)
-    return sys.modules[__package__]
+    return sys.modules["wengert.numpy"]
 
 
 def _to_device(self: Any, device: Any, /, *, stream: Any = None) -> Any:
