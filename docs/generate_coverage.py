@@ -51,6 +51,7 @@ FAMILIES = {
     "wengert.rules.fourier": "Fourier transforms",
     "wengert.rules.linalg": "Linear algebra",
     "wengert.rules.decompositions": "Decompositions",
+    "wengert.rules.matrix_functions": "Functions of matrices",
     "wengert.rules.special": "Special functions",
 }
 INTRODUCTION = """\
