@@ -42,6 +42,7 @@ from wengert.numpy import (
     padding,
     plain,
     quantiles,
+    random,
     reductions,
     shaping,
     sorting,
@@ -69,7 +70,7 @@ from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
 from wengert.numpy.writing import *  # noqa: F403
 
-__all__ = ["fft", "lib", "linalg"]
+__all__ = ["fft", "lib", "linalg", "random"]
 __all__ += calculus.__all__
 __all__ += comparison.__all__
 __all__ += contraction.__all__

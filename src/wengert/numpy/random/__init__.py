@@ -1,0 +1,69 @@
+"""NumPy's `random`, with a generator whose samples are differentiable in their parameters.
+
+`default_rng(seed)` makes a `Generator`: the numbers are NumPy's, and a sample drawn with traced parameters carries
+their derivatives. The module's functions on the hidden global state (`numpy.random.normal` …) are NumPy's own, without
+derivatives.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.random import (
+    MT19937,
+    PCG64,
+    PCG64DXSM,
+    SFC64,
+    BitGenerator,
+    Philox,
+    RandomState,
+    SeedSequence,
+)
+
+from wengert.numpy.random.generator import Generator
+
+
+def default_rng(seed: Any = None) -> Generator:
+    """Make a generator of random numbers, as `numpy.random.default_rng` does.
+
+    Parameters
+    ----------
+    seed : None, int, sequence of int, SeedSequence, BitGenerator, Generator or RandomState
+        As in NumPy. A generator of NumPy shares its state with the new one.
+
+    Returns
+    -------
+    Generator
+        Draws the same numbers as NumPy's, with derivatives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad
+    >>> from wengert.numpy.random import default_rng
+    >>> default_rng(1).normal(size=2) == np.random.default_rng(1).normal(size=2)
+    array([ True,  True])
+    >>> grad(lambda mu, sigma: default_rng(1).normal(mu, sigma), argnums=(0, 1))(2.0, 3.0)
+    (np.float64(1.0), np.float64(0.345584192064786))
+    """
+    return seed if isinstance(seed, Generator) else Generator(np.random.default_rng(seed).bit_generator)
+
+
+def __getattr__(name: str) -> Any:
+    """Everything else is NumPy's."""
+    return getattr(np.random, name)
+
+
+__all__ = [
+    "MT19937",
+    "PCG64",
+    "PCG64DXSM",
+    "SFC64",
+    "BitGenerator",
+    "Generator",
+    "Philox",
+    "RandomState",
+    "SeedSequence",
+    "default_rng",
+]
