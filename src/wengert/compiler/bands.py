@@ -24,7 +24,6 @@ from llvmlite import ir
 from wengert.compiler.loops import Affine, KernelWriter, Seam
 from wengert.compiler.lowering import Emitter, memory_type
 from wengert.compiler.plan import Kernel, Plan
-from wengert.compiler.vector_math import MathLibrary
 from wengert.core import combinators as c
 from wengert.core.program import Atom, Literal, Operation, Program, Variable
 from wengert.rules import elementwise as e
@@ -106,17 +105,8 @@ def diagonals(kernel: Kernel, patterns: dict[Variable, Pattern]) -> list[int] | 
 class BandWriter(KernelWriter):
     """Writes a kernel whose results are zero but on some diagonals."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        kernel: Kernel,
-        module: ir.Module,
-        library: MathLibrary,
-        name: str,
-        patterns: dict[Variable, Pattern],
-        bands: list[int],
-    ) -> None:
-        super().__init__(plan, kernel, module, library, name)
+    def __init__(self, plan: Plan, kernel: Kernel, patterns: dict[Variable, Pattern], bands: list[int]) -> None:
+        super().__init__(plan, kernel)
         self.patterns = patterns
         self.bands = bands
         self.constants = dict(plan.program.constants)
@@ -159,6 +149,10 @@ class BandWriter(KernelWriter):
             except Seam as seam:
                 cuts.add(seam.point)
 
+    def is_tiny(self) -> bool:
+        """A matrix is not."""
+        return False
+
     def write(self) -> ir.Function:
         """Emit the function."""
         intervals = {d: self._along(d) for d in self.bands}
@@ -190,13 +184,3 @@ class BandWriter(KernelWriter):
         builder = self.em.builder
         builder.ret_void()
         return function
-
-
-def make_writer(
-    plan: Plan, kernel: Kernel, module: ir.Module, library: MathLibrary, name: str, patterns: dict[Variable, Pattern]
-) -> KernelWriter:
-    """Return the writer for a kernel."""
-    bands = diagonals(kernel, patterns)
-    if bands is None:
-        return KernelWriter(plan, kernel, module, library, name)
-    return BandWriter(plan, kernel, module, library, name, patterns, bands)

@@ -8,7 +8,9 @@ between the calls are one function each, and `Executable.run` goes through them 
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,19 +18,19 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, cache, loops, products, unroll
+from wengert.compiler import bands, blas, buffers, cache, loops, products, unroll
+from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.native import NativeModule, compile_module, host, load_object
-from wengert.compiler.plan import Call, Kernel, Map, Plan, Product, Step, make_plan
-from wengert.compiler.simplify import simplify
+from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
+from wengert.compiler.plan import Call, Kernel, Map, Plan, Product, make_plan
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
-from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, type_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules import contraction
-from wengert.transforms.mapped import count_elements, evaluate_mapped, map_program
+from wengert.transforms.custom import custom_call
+from wengert.transforms.mapped import count_elements
 
 #: What writes a step as an LLVM function of its leaves and results.
 Writer = loops.KernelWriter | unroll.MapWriter | products.ProductWriter
@@ -50,8 +52,8 @@ class Executable:
         Its loops and buffers; None if it was unrolled into straight-line code.
     native : NativeModule
         The machine code.
-    workspace : int
-        Bytes of temporary arrays.
+    layout : Layout
+        Where arrays are in memory.
     segments : list of str or Call
         What is run in turn: names of native functions, and operations that NumPy does.
     steps : dict of str to list of Step
@@ -67,8 +69,8 @@ class Executable:
         self.plan = plan
         self.in_types = [v.type for v in program.inputs]
         self.out_types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in program.outputs]
-        self.workspace = 0
-        self.offsets: dict[Variable, int] = {}
+        self.layout = Layout()
+        self.writers: dict[int, loops.KernelWriter] = {}  # those begun in `arrange`, by identity of the kernel
         self.native: NativeModule
         self.segments: list[str | Call] = []
         self.steps: dict[str, list[Kernel | Map | Product]] = {}
@@ -86,26 +88,24 @@ class Executable:
         """Names of the operations that NumPy does."""
         return [s.operation.primitive.name for s in self.segments if isinstance(s, Call)]
 
-    def place(self, v: Variable) -> tuple[str, int]:
-        """Where the buffer of a variable is: ("in" | "out" | "temp", number or offset)."""
-        while self.plan is not None and v in self.plan.aliases:
-            v = self.plan.aliases[v]
-        if v in self.program.inputs:
-            return "in", self.program.inputs.index(v)
-        if v in self.constants:
-            return "constant", 0
-        if v in self.offsets:
-            return "temp", self.offsets[v]
-        return "out", self.program.outputs.index(v)
+    @property
+    def passes(self) -> Passes:
+        """How much LLVM is to do: whole programs written out, alone or in a loop, gain from all of it."""
+        steps = itertools.chain.from_iterable(self.steps.values())
+        return Passes.ALL if self.plan is None or any(isinstance(s, Map) for s in steps) else Passes.LOOPS
 
-    def allocate(self, buffers: Sequence[Variable]) -> None:
-        """Give each stored variable that is no result a place in the workspace."""
-        for v in buffers:
-            if v in self.program.inputs or v in self.constants or v in self.program.outputs or v in self.offsets:
-                continue
-            self.offsets[v] = self.workspace
-            size = int(np.prod(v.type.shape)) * v.type.dtype.itemsize
-            self.workspace += -(-size // _ALIGNMENT) * _ALIGNMENT
+    @property
+    def workspace(self) -> int:
+        """Bytes of temporary arrays."""
+        return self.layout.workspace
+
+    def root(self, v: Variable) -> Variable:
+        """The array in memory that `v` is, or is a reshaped form of."""
+        return v if self.plan is None else self.plan.root(v)
+
+    def place(self, v: Variable) -> Place:
+        """Where a variable is in memory: kind ("in", "out", "constant", "temp"), and its number or offset."""
+        return self.layout.places[self.root(v)]
 
     def open_segment(self) -> list[Kernel | Map | Product]:
         """The steps of the last native function; of a new one, if the last segment is a call."""
@@ -163,16 +163,19 @@ class Executable:
         addresses = [x.ctypes.data for x in (*inputs, *outputs)] + [work.ctypes.data + start]
         table = (ctypes.c_void_p * len(addresses))(*addresses)
 
+        arrays: dict[str, Sequence[np.ndarray]] = {
+            "in": inputs,
+            "out": outputs,
+            "constant": list(self.constants.values()),
+        }
+
         def view(v: Variable) -> np.ndarray:
-            kind, where = self.place(v)
-            if kind == "constant":
-                root = v
-                while self.plan is not None and root in self.plan.aliases:
-                    root = self.plan.aliases[root]
-                return self.constants[root].reshape(v.type.shape)
-            if kind in ("in", "out"):
-                return (inputs if kind == "in" else outputs)[where].reshape(v.type.shape)
-            return np.ndarray(v.type.shape, v.type.dtype, buffer=work, offset=start + where)
+            kind, number = self.place(v)
+            if kind == "temp":
+                return np.ndarray(v.type.shape, v.type.dtype, buffer=work, offset=start + number)
+            array = arrays[kind][number]
+            same = kind != "out" or (array.dtype == v.type.dtype and array.size == math.prod(v.type.shape))
+            return array.reshape(v.type.shape) if same else np.ndarray(v.type.shape, v.type.dtype, buffer=array)
 
         for segment in self.segments:
             if isinstance(segment, str):
@@ -183,7 +186,10 @@ class Executable:
             if op.primitive is contraction.matmul and op.outputs[0].type.shape:
                 np.matmul(*operands, out=view(op.outputs[0]))
                 continue
-            result = op.primitive.fun(*operands, **op.params)
+            if op.primitive.number >= cache.OWN or op.primitive is custom_call:
+                operands = [x.copy() if isinstance(x, np.ndarray) else x for x in operands]  # it may keep them
+            in_place = any(v in self.layout.in_place for v in op.outputs)
+            result = op.primitive.fun(*operands, **(op.params | {"donate": True} if in_place else op.params))
             for v, value in zip(op.outputs, result if op.primitive.multiple else (result,), strict=True):
                 if np.result_type(value) != v.type.dtype:
                     fail(
@@ -192,7 +198,8 @@ class Executable:
                         f"where its compiled program has {v.type.dtype}: which of them depends on the values. Call it "
                         "outside of jit, or on an argument of the wider dtype (a.astype(complex)).",
                     )
-                np.copyto(view(v), value)
+                if not in_place or value is not operands[0]:
+                    np.copyto(view(v), value)
         results = [o[()] if o.ndim == 0 else o for o in outputs]
         return results[0] if len(results) == 1 else tuple(results)
 
@@ -207,7 +214,6 @@ def generate(program: Program) -> Executable:
     clock = Stopwatch()
     host()
     clock("start LLVM")
-    program = expand_maps(program)
     unrolled = unroll.can_unroll(program)
     clock("plan")
     key = cache.program_key(program)
@@ -217,22 +223,22 @@ def generate(program: Program) -> Executable:
     while True:
         executable = Executable(program, None if unrolled else make_plan(program, _variables(program, stored)))
         executable.stored = tuple(stored)
-        arrange(executable)
-        clock("plan")
-        if found is not None:
+        try:
+            arrange(executable)
+            clock("plan")
+            code = write(executable) if found is None else found
+        except loops.CannotPull as problem:
+            stored.append(_variables(program).index(problem.variable))
+            continue
+        if isinstance(code, cache.Saved):
             try:
-                native = load_object(found.object_code, executable.names, executable.symbols)
+                native = load_object(code.object_code, executable.names, executable.symbols)
             except RuntimeError:  # made on another system, which has other libraries
                 found, stored = None, []
                 continue
         else:
-            try:
-                module = write(executable)
-            except loops.CannotPull as problem:
-                stored.append(_variables(program).index(problem.variable))
-                continue
             clock("write")
-            native = compile_module(module, executable.names, executable.symbols)
+            native = compile_module(code, executable.names, executable.symbols, executable.passes)
             cache.store(key, cache.Saved(native.object_code, tuple(stored)))
         executable.finish(native, from_cache=found is not None)
         executable.timings = clock.timings | native.timings
@@ -258,33 +264,13 @@ def _variables(program: Program, numbers: Sequence[int] | None = None) -> list[V
     return defined if numbers is None else [defined[n] for n in numbers]
 
 
-def expand_maps(program: Program) -> Program:
-    """Replace each map whose body cannot be unrolled by operations on the batch."""
-    if all(op.primitive is not map_program or unroll.can_unroll(op.params["program"]) for op in program.operations):
-        return program
-    with Stage() as stage:
-        values: dict[Variable, Any] = {v: stage.input(v.type) for v in program.inputs}
-        values.update(program.constants)
-        for op in program.operations:
-            args = [a.value if isinstance(a, Literal) else values[a] for a in op.inputs]
-            if op.primitive is map_program and not unroll.can_unroll(op.params["program"]):
-                outs = evaluate_mapped(args, **op.params)
-            else:
-                out = op.primitive.bind(*args, **op.params)
-                outs = out if op.primitive.multiple else (out,)
-            values.update(zip(op.outputs, outs, strict=True))
-        results = [a.value if isinstance(a, Literal) else values[a] for a in program.outputs]
-        expanded = stage.program(program.name, results)
-    return simplify(expand_maps(expanded))
-
-
 def arrange(executable: Executable) -> None:
     """Give the temporary arrays their places, and the steps between two calls of NumPy to one native function each."""
     plan = executable.plan
     if plan is None:
         executable.segments, executable.steps = ["program"], {"program": []}
         return
-    executable.allocate([v for step in plan.steps for v in _results(step)])
+    executable.layout = _lay_out(executable, plan)
     for step in plan.steps:
         if isinstance(step, Call):
             executable.segments.append(step)
@@ -295,6 +281,34 @@ def arrange(executable: Executable) -> None:
     executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
+
+
+def _lay_out(executable: Executable, plan: Plan) -> Layout:
+    """Give all arrays their places."""
+    program = executable.program
+    fixed = {v: Place("in", i) for i, v in enumerate(program.inputs)}
+    fixed |= {v: Place("constant", i) for i, v in enumerate(executable.constants)}
+    wanted: dict[Variable, Place] = {}
+    for i, atom in enumerate(program.outputs):
+        if isinstance(atom, Variable) and plan.root(atom) not in fixed:
+            wanted.setdefault(plan.root(atom), Place("out", i))
+    homes = {Place("out", i): math.prod(t.shape) * t.dtype.itemsize for i, t in enumerate(executable.out_types)}
+    patterns = bands.nonzeros(program)
+
+    def may_overwrite(n: int, result: Variable, array: Variable) -> bool:
+        step = plan.steps[n]
+        if isinstance(step, Call):
+            return plan.base(step) is array and sum(a is array for a in map(plan.root, plan.reads(step))) == 1
+        if not isinstance(step, Kernel) or (plan.base(step) is not array and bands.diagonals(step, patterns)):
+            return False
+        writer = executable.writers.get(id(step))
+        if writer is None:
+            writer = executable.writers[id(step)] = loops.KernelWriter(plan, step)
+        return writer.can_overwrite(result, array)
+
+    layout = buffers.lay_out([plan.accesses(step) for step in plan.steps], may_overwrite, wanted=wanted, homes=homes)
+    layout.places |= fixed
+    return layout
 
 
 def write(executable: Executable) -> ir.Module:
@@ -314,7 +328,11 @@ def write(executable: Executable) -> ir.Module:
             if isinstance(step, Product):
                 writer = products.ProductWriter(step, module, next(names))
             elif isinstance(step, Kernel):
-                writer = bands.make_writer(executable.plan, step, module, library, next(names), patterns)
+                writer = _kernel_writer(executable, step, patterns)
+                writer.begin(module, library, next(names))
+                if writer.is_tiny():
+                    parts.append(writer)
+                    continue
             else:
                 writer = unroll.MapWriter(step.operation, module, library, next(names))
             writer.write()
@@ -322,6 +340,19 @@ def write(executable: Executable) -> ir.Module:
         last = name == executable.segments[-1]
         _write_segment(executable, module, library, name, parts, _copies(executable) if last else [])
     return module
+
+
+def _kernel_writer(executable: Executable, kernel: Kernel, patterns: dict[Variable, Any]) -> loops.KernelWriter:
+    assert executable.plan is not None
+    over = {v: x for v, x in executable.layout.in_place.items() if v in kernel.stores}
+    writer = executable.writers.pop(id(kernel), None)
+    bands_ = None if over else bands.diagonals(kernel, patterns)
+    if bands_ is not None:
+        return bands.BandWriter(executable.plan, kernel, patterns, bands_)
+    if writer is None:
+        writer = loops.KernelWriter(executable.plan, kernel)
+    writer.over = over
+    return writer
 
 
 def _write_unrolled(executable: Executable) -> ir.Module:
@@ -347,19 +378,17 @@ def _load_pointers(em: Emitter, table: Register, count: int) -> list[Register]:
 
 def _constant(executable: Executable, module: ir.Module, v: Variable) -> Register:
     """An array that the program refers to, as a variable from outside whose address is given when linking."""
-    name = _constant_name(list(executable.constants).index(v))
+    name = _constant_name(executable.place(v).number)
     if name not in module.globals:
-        variable: Any = ir.GlobalVariable(module, ir.ArrayType(ir.IntType(8), executable.constants[v].nbytes), name)
+        variable: Any = ir.GlobalVariable(
+            module, ir.ArrayType(ir.IntType(8), executable.constants[executable.root(v)].nbytes), name
+        )
         variable.global_constant = True
     return module.globals[name]
 
 
 def _constant_name(number: int) -> str:
     return f"wengert.constant{number}"
-
-
-def _results(step: Step) -> list[Variable]:
-    return step.results if isinstance(step, Kernel) else list(step.operation.outputs)
 
 
 def _copies(executable: Executable) -> list[tuple[int, Any]]:
@@ -387,6 +416,7 @@ def _write_segment(
     count = len(program.inputs) + len(program.outputs) + 1
     pointers = _load_pointers(em, function.args[0], count)
 
+    @functools.cache
     def address(v: Variable) -> Register:
         kind, where = executable.place(v)
         if kind == "in":
@@ -395,16 +425,17 @@ def _write_segment(
             return pointers[len(program.inputs) + where]
         if kind == "temp":
             return b.gep(pointers[-1], [ir.Constant(ir.IntType(64), where)])
-        root = v
-        while executable.plan is not None and root in executable.plan.aliases:
-            root = executable.plan.aliases[root]
-        return b.bitcast(_constant(executable, module, root), _I8P)
+        return b.bitcast(_constant(executable, module, v), _I8P)
 
     for writer in parts:
         if isinstance(writer, Product):
             x, y = writer.factors
             operands = (x, address(x.variable)), (y, address(y.variable))
             blas.emit_product(module, b, writer.operation, operands, address(writer.operation.outputs[0]))
+            continue
+        if writer.function is None:
+            assert isinstance(writer, loops.KernelWriter)
+            writer.write_here(em, address)
             continue
         variables = (*writer.leaves, *writer.results)
         b.call(

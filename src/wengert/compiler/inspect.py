@@ -54,6 +54,10 @@ class Inspection:
         Whether the machine code was found on disk (see `wengert.config`), and so not optimised and emitted now.
     workspace_bytes : int
         Size of the memory for temporary arrays.
+    unshared_bytes : int
+        What it would be if each temporary array had memory of its own, from the beginning to the end.
+    in_place : list of str
+        Names of the arrays that are stored over another that is no longer needed.
     code_bytes : int
         Size of the object code.
     """
@@ -65,6 +69,8 @@ class Inspection:
         self.timings: dict[str, float] = dict(executable.timings)
         self.from_cache: bool = executable.from_cache
         self.workspace_bytes: int = executable.workspace
+        self.unshared_bytes: int = executable.layout.separate
+        self.in_place: list[str] = list(map(repr, executable.layout.in_place))
         self.code_bytes: int = len(executable.native.object_code)
         self.fallbacks: list[Fallback] = [_fallback(s) for s in executable.segments if isinstance(s, Call)]
 
@@ -112,6 +118,7 @@ class Inspection:
             ("reads", _names(read)),
             ("computes", _counted(computed)),
             ("stores", _typed(step.stores)),
+            ("in place", _names([v for v in step.stores if v in self._executable.layout.in_place])),
             *(("reduces", text) for text in reductions),
         )
 
@@ -146,14 +153,20 @@ class Inspection:
             add(v, v.type, f"argument {i}")
         for v in executable.constants:
             add(v, v.type, "constant")
-        for v, offset in executable.offsets.items():
-            add(v, v.type, f"workspace, from byte {offset:,}")
+        layout = executable.layout
+        for v, (kind, number) in layout.places.items():
+            if kind == "temp" or (kind == "out" and executable.program.outputs[number] is not v):
+                place = f"workspace, from byte {number:,}" if kind == "temp" else f"memory of result {number}"
+                add(v, v.type, place + (f", in place of {layout.in_place[v]!r}" if v in layout.in_place else ""))
         for i, (atom, t) in enumerate(zip(executable.program.outputs, executable.out_types, strict=True)):
-            add(atom, t, f"result {i}")
+            over = layout.in_place.get(atom) if isinstance(atom, Variable) else None
+            add(atom, t, f"result {i}" + (f", in place of {over!r}" if over is not None else ""))
         plan = executable.plan
         for v, source in (plan.aliases if plan is not None else {}).items():
             rows.append((repr(v), show_type(v.type), "", f"that of {source!r}"))
         total = f"workspace: {self.workspace_bytes:,} bytes"
+        if layout.separate > layout.workspace:
+            total += f" ({layout.separate:,} if no memory were used twice)"
         return f"{_table(rows, right=(2,))}\n{total}"
 
     @functools.cached_property
@@ -168,7 +181,8 @@ class Inspection:
         try:
             native.llvm_ir  # noqa: B018
         except ValueError:
-            return compile_module(self.llvm_ir, self._executable.names, self._executable.symbols)
+            executable = self._executable
+            return compile_module(self.llvm_ir, executable.names, executable.symbols, executable.passes)
         return native
 
     @functools.cached_property

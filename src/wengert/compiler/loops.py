@@ -13,13 +13,14 @@ To find the seams, the same traversal first runs without a builder and raises `S
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import parallel
+from wengert.compiler import parallel, writes
 from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
 from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
 from wengert.compiler.vector_math import MathLibrary, loop_metadata
@@ -31,7 +32,7 @@ from wengert.rules import indexing, joining, structural
 
 _I64 = ir.IntType(64)
 _I8P = ir.IntType(8).as_pointer()
-_MAX_PIECES = 64
+_FEW = 8
 _REASSOCIATE = ("reassoc", "contract")
 _COMBINE = {"add": e.add, "multiply": e.multiply, "maximum": e.maximum, "minimum": e.minimum}
 
@@ -42,6 +43,16 @@ class Affine(NamedTuple):
     axis: int
     scale: int
     offset: int
+
+
+Box = tuple[tuple[int, int], ...]  # an interval of each loop
+
+
+class Uses(NamedTuple):
+    """What a loop does in one box: the elements that it reads, and the results that are elements of other arrays."""
+
+    reads: list[tuple[Variable, tuple[Affine, ...]]]
+    unchanged: dict[Variable, Variable]  # result → array that has the same element at the same place
 
 
 class Seam(Exception):
@@ -61,17 +72,30 @@ class CannotPull(Exception):
 
 
 class KernelWriter:
-    """Writes one kernel as an LLVM function ``void name(pointers of leaves…, pointers of results…)``."""
+    """Writes one kernel as an LLVM function ``void name(pointers of leaves…, pointers of results…)``.
 
-    def __init__(self, plan: Plan, kernel: Kernel, module: ir.Module, library: MathLibrary, name: str) -> None:
-        self.plan, self.kernel, self.module, self.library, self.name = plan, kernel, module, library, name
+    `over` says which results take the memory of an array that is read (see `can_overwrite`): there is one pointer for
+    both then, and what stays as it is is not stored again.
+    """
+
+    def __init__(self, plan: Plan, kernel: Kernel) -> None:
+        self.plan, self.kernel = plan, kernel
+        self.over: dict[Variable, Variable] = {}
         self.leaves: list[Variable] = []
+        self.outside: set[Any] = set()
+        self.uses: dict[Box, Uses] = {}
         self.em: Emitter | None = None
         self.interval: list[tuple[int, int]] = []
         self.loop_variables: list[Register] = []
         self.memo: dict[Any, Any] = {}
         self.function: Any = None
+        self.pointers: dict[Variable, Register] = {}
         self.split: parallel.Split | None = None
+        self.intervals: list[list[tuple[int, int]]] | None = None
+
+    def begin(self, module: ir.Module, library: MathLibrary, name: str) -> None:
+        """Say where to write the function."""
+        self.module, self.library, self.name = module, library, name
 
     @property
     def results(self) -> list[Variable]:
@@ -139,7 +163,7 @@ class KernelWriter:
         shape = op.inputs[0].type.shape  # type: ignore[union-attr]
         position = iter(at)
         result: list[Affine] = []
-        for s in _full_spec(op.params["spec"], len(shape)):
+        for s in writes.full_spec(op.params["spec"], len(shape)):
             if s is None:
                 next(position)
                 continue
@@ -191,7 +215,7 @@ class KernelWriter:
         shape = out.type.shape
         inside, axis = True, 0
         selected: list[Affine] = []
-        for s in _full_spec(op.params["spec"], len(shape)):
+        for s in writes.full_spec(op.params["spec"], len(shape)):
             if s is None:
                 selected.append(Affine(-1, 0, 0))
                 continue
@@ -208,23 +232,24 @@ class KernelWriter:
             low, high = self._range(a)
             if high < start or low >= stop:
                 inside = False
+                self.outside.add((out, at))
                 break
             if low < start:
                 self._cut(out, a, start)
             if high >= stop:
                 self._cut(out, a, stop)
-        base = self.value(x, self._aligned(x, at))
         if not inside:
-            return self._convert(base, out.type.dtype)
+            return self._convert(self.value(x, self._aligned(x, at)), out.type.dtype)
         update = self.value(v, self._aligned(v, tuple(selected)))
         if op.primitive is indexing.index_update:
             return self._convert(update, out.type.dtype)
+        base = self.value(x, self._aligned(x, at))
         return None if self.em is None else emit_element(self.em, e.add, [base, update], out.type.dtype)
 
     def _load(self, v: Variable, at: tuple[Affine, ...]) -> Any:
-        if v not in self.leaves:
-            self.leaves.append(v)
         if self.em is None:
+            if v not in self.leaves:
+                self.leaves.append(v)
             return None
         b = self.em.builder
         value = b.load(b.gep(self.pointers[v], [self._address(v.type.shape, at)], inbounds=True))
@@ -252,30 +277,100 @@ class KernelWriter:
 
     def body(self) -> list[Any]:
         """Compute the values that the innermost loop body stores and reduces."""
-        self.memo = {}
+        self.memo, self.outside = {}, set()
         at = self._identity()
-        stored = [self.value(v, at) for v in self.kernel.stores]
+        stored = [self.value(v, at) for v in self._touched()]
         return stored + [self.value(op.inputs[0], at) for op in self.kernel.reductions]
+
+    def _touched(self) -> list[Variable]:
+        """What is to be stored in the current box: not what is there already."""
+        if not self.over or self.em is None:
+            return self.kernel.stores
+        unchanged = self.uses[tuple(self.interval)].unchanged
+        return [v for v in self.kernel.stores if v not in self.over or unchanged.get(v) is not self.over[v]]
+
+    def _is_idle(self, box: Box) -> bool:
+        """Whether all that a loop would store in a box is there already."""
+        unchanged = self.uses[box].unchanged
+        stores = self.kernel.stores
+        return not self.kernel.reductions and all(v in self.over and unchanged.get(v) is self.over[v] for v in stores)
 
     def pieces(self) -> list[list[tuple[int, int]]]:
         """Intervals of each loop, cut at the seams."""
+        if self.intervals is None:
+            self.intervals = self._cut_loops()
+        return self.intervals
+
+    def _cut_loops(self) -> list[list[tuple[int, int]]]:
         cuts: list[set[int]] = [{0, n} for n in self.kernel.space]
         if 0 in self.kernel.space:
             return [[] for _ in self.kernel.space]
-        checked: set[tuple[tuple[int, int], ...]] = set()
+        for v in self.kernel.stores:  # the seams that are known beforehand
+            op = self.plan.definitions[v]
+            if writes.is_write(op):
+                for points, ends in zip(cuts, writes.region(op), strict=True):
+                    points.update(ends)
+        checked: dict[Box, Uses] = {}
         while True:
             intervals = [list(itertools.pairwise(sorted(points))) for points in cuts]
-            if int(np.prod([len(i) for i in intervals])) > _MAX_PIECES:
+            if int(np.prod([len(i) for i in intervals])) > writes.MAX_PIECES:
                 raise CannotPull(self._middle_part())
             try:
-                for combination in itertools.product(*intervals):
-                    if combination not in checked:
-                        self.interval = list(combination)
+                for box in itertools.product(*intervals):
+                    if box not in checked:
+                        self.interval = list(box)
                         self.body()
-                        checked.add(combination)
+                        checked[box] = self._used()
+                self.uses = {box: checked[box] for box in itertools.product(*intervals)}
                 return intervals
             except Seam as seam:
                 cuts[seam.axis].add(seam.point)
+
+    def _used(self) -> Uses:
+        """What the loop does in the current box, after `body`."""
+        unchanged: dict[Variable, Variable] = {}
+        for result in self.kernel.stores:
+            v, at = result, self._identity()
+            while (v, at) in self.outside:
+                base = self.plan.definitions[v].inputs[0]
+                if isinstance(base, Literal):
+                    break
+                v, at = base, self._aligned(base, at)
+            if v is not result and v in self.leaves and v.type == result.type:
+                unchanged[result] = self.plan.root(v)
+        leaves = set(self.leaves)
+        return Uses([(v, at) for v, at in self.memo if v in leaves], unchanged)
+
+    def can_overwrite(self, result: Variable, array: Variable) -> bool:
+        """Whether the loop can store a result over an array (of the same size) that it reads, and nothing reads later.
+
+        It can if it reads each element that is overwritten only where it computes the one that comes in its place.
+        """
+        if result not in self.kernel.stores or result.type.dtype.itemsize != array.type.dtype.itemsize:
+            return False
+        self.pieces()
+        written = [box for box, uses in self.uses.items() if uses.unchanged.get(result) is not array]
+        if self.kernel.results == [result] and [_volume(box) for box in written] == [1]:
+            return True  # all is read before the one element is stored
+        for box, uses in self.uses.items():
+            self.interval = list(box)
+            for v, at in uses.reads:
+                if self.plan.root(v) is not array or self._is_own_place(v, at):
+                    continue
+                if v.type.shape != self.kernel.space:
+                    return False
+                read = [self._range(a) for a in at]
+                if any(_overlap(read, other) for other in written):
+                    return False
+        return True
+
+    def _is_own_place(self, v: Variable, at: tuple[Affine, ...]) -> bool:
+        """Whether an element of `v` is at the place at which the loop stores its own."""
+        space = self.kernel.space
+        return v.type.shape == space and all(
+            n == 1 or a == Affine(axis, 1, 0) or (high - low == 1 and self._range(a) == (low, low))
+            for axis, (n, a, (low, high)) in enumerate(zip(space, at, self.interval, strict=True))
+        )
 
     def _middle_part(self) -> Variable:
         """A variable put together from parts, to be stored because there are too many seams."""
@@ -295,10 +390,12 @@ class KernelWriter:
 
     def write(self) -> ir.Function:
         """Emit the function."""
-        intervals = self.pieces()
-        kernel = self.kernel
-        results = kernel.results
-        self.split = self._choose_split(intervals)
+        self.pieces()
+        results = self.results
+        self.split = self._choose_split()
+        taken = {x: v for v, x in self.over.items()}
+        inside = [v for v in self.leaves if self.plan.root(v) in taken]
+        self.leaves = [v for v in self.leaves if v not in inside]
         types = [memory_type(v.type.dtype).as_pointer() for v in (*self.leaves, *results)]
         if self.split is not None:
             types += [_I64, _I64]
@@ -311,26 +408,53 @@ class KernelWriter:
         self.pointers = dict(zip((*self.leaves, *results), function.args, strict=False))
         self.share = function.args[-2:]
         builder = ir.IRBuilder(function.append_basic_block("entry"))
+        for v in inside:
+            pointer = self.pointers[taken[self.plan.root(v)]]
+            self.pointers[v] = builder.bitcast(pointer, memory_type(v.type.dtype).as_pointer())
         self.em = Emitter(builder, self.library)
-        self.accumulators: dict[int, Register] = {}
-        for i, op in enumerate(kernel.reductions):
-            if _is_suffix(op.params["axis"], len(kernel.space)):
-                self.accumulators[i] = builder.alloca(llvm_type(op.outputs[0].type.dtype))
-            else:
-                self._fill(op)
-        self._nest(0, intervals)
-        self.em.builder.ret_void()
+        self._emit()
+        builder.ret_void()
         if self.split is not None:
-            partials = [self._partial(op) for op in kernel.reductions if self.split.axis in op.params["axis"]]
+            partials = [self._partial(op) for op in self.kernel.reductions if self.split.axis in op.params["axis"]]
             self.function = parallel.write_launcher(self.module, function, self.split, partials)
         return self.function
 
-    def _choose_split(self, intervals: Sequence[Sequence[tuple[int, int]]]) -> parallel.Split | None:
+    def is_tiny(self) -> bool:
+        """Whether it stores a few elements only, and needs no loops."""
+        self.pieces()
+        busy = [_volume(box) for box in self.uses if not self._is_idle(box)]
+        return not self.kernel.reductions and len(busy) <= _FEW and all(n == 1 for n in busy)
+
+    def write_here(self, em: Emitter, address: Callable[[Variable], Register]) -> None:
+        """Emit what the function would do at the current position; `address` gives pointers to arrays."""
+        for v in (*self.leaves, *self.results):
+            self.pointers[v] = em.builder.bitcast(address(v), memory_type(v.type.dtype).as_pointer())
+        self.em = em
+        self._emit()
+
+    def _emit(self) -> None:
+        """Emit the loops."""
+        assert self.em is not None
+        space = self.kernel.space
+        self.accumulators: dict[int, Register] = {}
+        for i, op in enumerate(self.kernel.reductions):
+            if _is_suffix(op.params["axis"], len(space)):
+                self.accumulators[i] = self.em.builder.alloca(llvm_type(op.outputs[0].type.dtype))
+            else:
+                self._fill(op)
+        # For each loop the intervals, with those around it, in which there is anything to do.
+        busy = [box for box in self.uses if not self._is_idle(box)]
+        self.busy = [{box[: depth + 1] for box in busy} for depth in range(len(space))]
+        self._nest(0, self.pieces())
+
+    def _choose_split(self) -> parallel.Split | None:
         """Decide whether threads share this kernel, and along which axis."""
         space = self.kernel.space
-        if np.prod(space) <= parallel.FEW_ELEMENTS:
+        busy = {box: _volume(box) for box in self.uses if not self._is_idle(box)}
+        elements = sum(busy.values())
+        if elements <= parallel.FEW_ELEMENTS:
             return None
-        self.interval = [max(pieces, key=lambda piece: piece[1] - piece[0]) for pieces in intervals]
+        self.interval = list(max(busy, key=lambda box: busy[box]))
         self.body()
         nanoseconds = parallel.MEMORY_COST * len(self.results)
         for v, at in self.memo:
@@ -343,7 +467,7 @@ class KernelWriter:
             sizes = [np.prod(op.outputs[0].type.shape) for op in self.kernel.reductions if axis in op.params["axis"]]
             return bool(sum(sizes) * 32 <= np.prod(space))
 
-        total = nanoseconds * float(np.prod(space))
+        total = nanoseconds * float(elements)
         return parallel.choose_split(space, total, [low for low, _ in self.interval], is_allowed)
 
     def _partial(self, op: Operation) -> parallel.Partial:
@@ -401,6 +525,8 @@ class KernelWriter:
         else:
             for low, high in intervals[depth]:
                 self.interval[depth:] = [(low, high)]
+                if tuple(self.interval) not in self.busy[depth]:
+                    continue
                 for _ in self._loop(low, high, depth):
                     self._nest(depth + 1, intervals)
         for i, op in starting:
@@ -414,12 +540,13 @@ class KernelWriter:
         values = self.body()
         at = self._identity()
         b = self.em.builder
-        for v, operand in zip(self.kernel.stores, values, strict=False):
+        stores = self._touched()
+        for v, operand in zip(stores, values, strict=False):
             value = self._convert(operand, v.type.dtype)
             if v.type.dtype.kind == "b":
                 value = b.zext(value, ir.IntType(8))
             b.store(value, b.gep(self.pointers[v], [self._address(v.type.shape, at)], inbounds=True))
-        for i, (op, operand) in enumerate(zip(self.kernel.reductions, values[len(self.kernel.stores) :], strict=True)):
+        for i, (op, operand) in enumerate(zip(self.kernel.reductions, values[len(stores) :], strict=True)):
             out = op.outputs[0]
             value = self._convert(operand, out.type.dtype)
             if i in self.accumulators:
@@ -480,13 +607,13 @@ class KernelWriter:
         builder.position_at_end(done)
 
 
-def _full_spec(spec: tuple[Any, ...], ndim: int) -> list[Any]:
-    """Write out Ellipsis and missing trailing slices."""
-    consumed = sum(s is not None and s is not Ellipsis for s in spec)
-    full: list[Any] = []
-    for s in spec if Ellipsis in spec else (*spec, Ellipsis):
-        full.extend([slice(None)] * (ndim - consumed) if s is Ellipsis else [s])
-    return full
+def _overlap(read: Sequence[tuple[int, int]], box: Box) -> bool:
+    """Whether indices from the first to the last of `read` are in a box."""
+    return all(low < stop and high >= start for (low, high), (start, stop) in zip(read, box, strict=True))
+
+
+def _volume(box: Box) -> int:
+    return math.prod(high - low for low, high in box)
 
 
 def _is_suffix(axis: Sequence[int], ndim: int) -> bool:

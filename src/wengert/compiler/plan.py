@@ -12,12 +12,12 @@ values of that shape at once (siblings share the loop). A `Call` is an operation
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas
+from wengert.compiler import blas, writes
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -63,25 +63,28 @@ class Kernel:
 
 
 @dataclasses.dataclass
-class Call:
-    """One operation that NumPy does."""
-
+class _Single:
     operation: Operation
+
+    @property
+    def results(self) -> list[Variable]:
+        """The variables that it stores."""
+        return list(self.operation.outputs)
+
+
+class Call(_Single):
+    """One operation that NumPy does."""
 
 
 @dataclasses.dataclass
-class Product:
+class Product(_Single):
     """A matrix product, done by BLAS."""
 
-    operation: Operation
     factors: tuple[blas.Factor, blas.Factor]
 
 
-@dataclasses.dataclass
-class Map:
+class Map(_Single):
     """A loop over examples with an unrolled program as its body."""
-
-    operation: Operation
 
 
 Step = Kernel | Call | Product | Map
@@ -96,6 +99,36 @@ class Plan:
     definitions: dict[Variable, Operation]
     buffers: set[Variable]  # stored, with memory of their own
     aliases: dict[Variable, Variable]  # reshaped buffers
+
+    def root(self, v: Variable) -> Variable:
+        """The stored array that `v` is, or is a reshaped form of."""
+        while v in self.aliases:
+            v = self.aliases[v]
+        return v
+
+    def reads(self, step: Step) -> list[Variable]:
+        """The arrays in memory that a step reads, reshaped ones among them."""
+        if isinstance(step, Product):
+            return [f.variable for f in step.factors]
+        if isinstance(step, Kernel):
+            return list(_leaves(_roots(step, self.definitions), self.definitions, self.buffers, self.aliases)[0])
+        return [a for a in step.operation.inputs if isinstance(a, Variable)]
+
+    def accesses(self, step: Step) -> writes.Accesses:
+        """What a step does with memory."""
+        return writes.Accesses(map(self.root, self.reads(step)), step.results)
+
+    def base(self, step: Step) -> Variable | None:
+        """The array that a step changes a part of, if it may do so in place."""
+        if isinstance(step, Call) and step.operation.primitive in (indexing.index_add, indexing.index_update):
+            x = step.operation.inputs[0]
+            found = x if isinstance(x, Variable) and x.type == step.operation.outputs[0].type else None
+        elif isinstance(step, Kernel) and len(step.results) == 1:
+            found = writes.base_of(step.results[0], self.definitions, lambda v: v in self.buffers or v in self.aliases)
+        else:
+            found = None
+        root = None if found is None else self.root(found)
+        return root if root in self.definitions else None  # nobody writes to arguments and constants
 
     @property
     def calls(self) -> list[str]:
@@ -167,15 +200,58 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
             buffers.update(a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled")
         if kinds[op.outputs[0]] == "product":
             buffers.update(f.variable for f in blas.factors(op, definitions) if kinds[f.variable] == "pulled")
+    cut = set(buffers)
+    _cut_large_expressions(program, kinds, cut)
+    buffers |= writes.long_sequences(program, lambda v: kinds[v] == "pulled", cut)
     _cut_large_expressions(program, kinds, buffers)
+    aliases: Any = {v: definitions[v].inputs[0] for v, k in kinds.items() if k == "alias"}
     while True:
-        steps = _group(program, definitions, kinds, buffers)
-        more = _recomputed(program, definitions, kinds, buffers, steps)
+        steps = _group(program, definitions, kinds, aliases, buffers)
+        more = _recomputed(program, definitions, aliases, buffers, steps)
+        plan = Plan(program, steps, definitions, buffers - aliases.keys(), aliases)
+        more = more or _order(plan)
         if not more:
-            break
+            return plan
         buffers |= more
-    aliases = {v: definitions[v].inputs[0] for v, k in kinds.items() if k == "alias"}
-    return Plan(program, steps, definitions, buffers - aliases.keys(), aliases)  # type: ignore[arg-type]
+
+
+def _order(plan: Plan) -> set[Variable]:
+    """Bring the steps in an order in which arrays can be written in place.
+
+    Return small parts of such arrays that later steps read: stored before, they keep nobody from writing.
+    """
+    accesses = [plan.accesses(step) for step in plan.steps]
+    bases = {n: base for n, step in enumerate(plan.steps) if (base := plan.base(step)) is not None}
+    if not bases:
+        return set()
+    order = writes.order(accesses, bases)
+    plan.steps = [plan.steps[n] for n in order]
+    place = {n: i for i, n in enumerate(order)}
+    overwritten = {base: place[n] for n, base in bases.items()}
+    more: set[Variable] = set()
+    for i, step in enumerate(plan.steps):
+        late = {v for v in accesses[order[i]].reads if overwritten.get(v, i) < i}
+        if late and isinstance(step, Kernel):
+            more |= _small_parts(plan, step, late)
+    return more
+
+
+def _small_parts(plan: Plan, kernel: Kernel, arrays: set[Variable]) -> set[Variable]:
+    """What a loop computes directly from some arrays, if all of it is small."""
+    found: set[Variable] = set()
+    for v in kernel.stores:
+        if any(isinstance(a, Variable) and plan.root(a) in arrays for a in plan.definitions[v].inputs):
+            return set()
+    if any(plan.root(a) in arrays for op in kernel.reductions for a in op.inputs if isinstance(a, Variable)):
+        return set()
+    for v in _leaves(_roots(kernel, plan.definitions), plan.definitions, plan.buffers, plan.aliases)[1]:
+        read = [plan.root(a) for a in plan.definitions[v].inputs if isinstance(a, Variable)]
+        sizes = [np.prod(x.type.shape) for x in read if x in arrays]
+        if sizes and np.prod(v.type.shape) * writes.SMALL > min(sizes):
+            return set()
+        if sizes:
+            found.add(v)
+    return found
 
 
 def _cut_large_expressions(program: Program, kinds: dict[Variable, str], buffers: set[Variable]) -> None:
@@ -195,30 +271,44 @@ def _cut_large_expressions(program: Program, kinds: dict[Variable, str], buffers
         sizes[v] = size
 
 
+def _roots(kernel: Kernel, definitions: dict[Variable, Operation]) -> list[Any]:
+    """The operands of what a loop stores and reduces."""
+    operands = [a for v in kernel.stores for a in definitions[v].inputs]
+    return operands + [a for op in kernel.reductions for a in op.inputs]
+
+
 def _leaves(
-    roots: Sequence[Any], definitions: dict[Variable, Operation], buffers: set[Variable], kinds: Any
-) -> tuple[set[Variable], set[Variable]]:
+    roots: Sequence[Any], definitions: dict[Variable, Operation], buffers: set[Variable], aliases: Any
+) -> tuple[KeysView[Variable], KeysView[Variable]]:
     """Return the buffers that pulled expressions read, and the pulled variables inside them."""
-    leaves: set[Variable] = set()
-    inner: set[Variable] = set()
+    leaves: dict[Variable, None] = {}
+    inner: dict[Variable, None] = {}
     stack = [a for a in roots if isinstance(a, Variable)]
     while stack:
         v = stack.pop()
-        if v in buffers or kinds[v] == "alias":
-            leaves.add(v)
+        if v in buffers or v in aliases:
+            leaves[v] = None
         elif v not in inner:
-            inner.add(v)
+            inner[v] = None
             stack.extend(a for a in definitions[v].inputs if isinstance(a, Variable))
-    return leaves, inner
+    return leaves.keys(), inner.keys()
 
 
 def _group(
-    program: Program, definitions: dict[Variable, Operation], kinds: dict[Variable, str], buffers: set[Variable]
+    program: Program,
+    definitions: dict[Variable, Operation],
+    kinds: dict[Variable, str],
+    aliases: dict[Variable, Variable],
+    buffers: set[Variable],
 ) -> list[Step]:
     """Put each stored value, reduction and call on the first level at which its operands are ready; share loops."""
     level: dict[Variable, int] = dict.fromkeys(program.inputs, 0)
     level.update((v, 0) for v, _ in program.constants)
-    kernels: dict[tuple[int, tuple[int, ...]], Kernel] = {}
+    kernels: dict[tuple[int, tuple[int, ...], Variable | None], Kernel] = {}
+
+    def is_stored(v: Variable) -> bool:
+        return v in buffers or v in aliases
+
     calls: dict[int, list[Step]] = {}
     for op in program.operations:
         v = op.outputs[0]
@@ -231,7 +321,7 @@ def _group(
         operands = op.inputs
         if kind == "product":
             operands = [f.variable for f in blas.factors(op, definitions)]
-        leaves, _ = _leaves(operands, definitions, buffers, kinds)
+        leaves, _ = _leaves(operands, definitions, buffers, aliases)
         own = 1 + max((level[x] for x in leaves), default=0)
         for out in op.outputs:
             level[out] = own
@@ -243,9 +333,12 @@ def _group(
             calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":
             space = op.inputs[0].type.shape  # type: ignore[union-attr]
-            kernels.setdefault((own, space), Kernel(space)).reductions.append(op)
+            kernels.setdefault((own, space, None), Kernel(space)).reductions.append(op)
         else:
-            kernels.setdefault((own, v.type.shape), Kernel(v.type.shape)).stores.append(v)
+            # What may be written in place has a loop of its own, which then is over the written part only.
+            base = writes.base_of(v, definitions, is_stored)
+            alone = v if base in definitions else None
+            kernels.setdefault((own, v.type.shape, alone), Kernel(v.type.shape)).stores.append(v)
     steps: list[Step] = []
     for number in sorted({*(k[0] for k in kernels), *calls}):
         steps.extend(k for key, k in kernels.items() if key[0] == number)
@@ -256,7 +349,7 @@ def _group(
 def _recomputed(
     program: Program,
     definitions: dict[Variable, Operation],
-    kinds: dict[Variable, str],
+    aliases: dict[Variable, Variable],
     buffers: set[Variable],
     steps: Sequence[Step],
 ) -> set[Variable]:
@@ -264,16 +357,14 @@ def _recomputed(
     count: dict[Variable, int] = {}
     for step in steps:
         if isinstance(step, Kernel):
-            roots = [a for v in step.stores for a in definitions[v].inputs]
-            roots += [a for op in step.reductions for a in op.inputs]
-            for v in _leaves(roots, definitions, buffers, kinds)[1]:
+            for v in _leaves(_roots(step, definitions), definitions, buffers, aliases)[1]:
                 count[v] = count.get(v, 0) + 1
-    expensive = {v for v, n in count.items() if n > 1 and _is_expensive(v, definitions, buffers, kinds)}
+    expensive = {v for v, n in count.items() if n > 1 and _is_expensive(v, definitions, buffers, aliases)}
     # Storing an operand may make its user cheap: store only the first ones.
-    return {v for v in expensive if not _leaves(definitions[v].inputs, definitions, buffers, kinds)[1] & expensive}
+    return {v for v in expensive if not _leaves(definitions[v].inputs, definitions, buffers, aliases)[1] & expensive}
 
 
-def _is_expensive(v: Variable, definitions: Any, buffers: set[Variable], kinds: Any) -> bool:
-    inner = _leaves([v], definitions, buffers, kinds)[1]
+def _is_expensive(v: Variable, definitions: Any, buffers: set[Variable], aliases: Any) -> bool:
+    inner = _leaves([v], definitions, buffers, aliases)[1]
     elementwise = [definitions[x].primitive for x in inner if isinstance(definitions[x].primitive, c.Elementwise)]
     return len(elementwise) > 12 or any(p not in _CHEAP for p in elementwise)
