@@ -116,7 +116,8 @@ _BINARY = {
 }  # fmt: skip
 _INTEGER = {
     "bitwise_and": 2, "bitwise_or": 2, "bitwise_xor": 2, "left_shift": 2, "right_shift": 2, "bitwise_left_shift": 2,
-    "bitwise_right_shift": 2, "gcd": 2, "lcm": 2, "invert": 1, "bitwise_not": 1, "bitwise_invert": 1,
+    "bitwise_right_shift": 2, "bitwise_count": 1, "gcd": 2, "lcm": 2, "invert": 1, "bitwise_not": 1,
+    "bitwise_invert": 1,
 }  # fmt: skip
 _REDUCTIONS = [
     "sum", "prod", "mean", "var", "std", "max", "min", "amax", "amin", "ptp", "nansum", "nanprod", "nanmax", "nanmin",
@@ -127,6 +128,8 @@ _METHODS = [
     "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf", "closest_observation",
     "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased", "normal_unbiased",
 ]  # fmt: skip
+
+_INDICES_FROM = ["diag_indices_from", "tril_indices_from", "triu_indices_from"]
 
 
 def _fill_borders(vector: Any, widths: Any, axis: int, kwargs: Any) -> None:
@@ -390,6 +393,34 @@ SHAPING: list[Call] = [
     _c("pad", X, ((1, 2), (2, 1)), BODY=lambda ns, x, w: ns.pad(x, w, mode=_fill_borders, factor=2.0)),
     _c("r_", V, SCALAR, BODY=lambda ns, v, s: ns.r_[v, s, 1.0, 0:3, [s, 2 * s]], PROTOCOL=False),
     _c("c_", V, W, BODY=lambda ns, v, w: ns.c_[v, w, np.arange(4)], PROTOCOL=False),
+    _c("c_", CUBE, BODY=lambda ns, x: ns.c_[x, x**2], PROTOCOL=False),
+    _c("c_", SCALAR, BODY=lambda ns, s: ns.c_[s, 2.0, 1:2], PROTOCOL=False),
+    _c("r_", F32, BODY=lambda ns, x: ns.r_[x[0], 1.0, 2], ORDER=1, PROTOCOL=False),
+    _c("r_", SCALAR, BODY=lambda ns, s: ns.r_[0 : 2 * s : 4j, s : s + 2.5], PROTOCOL=False, VMAP=False),
+    *(
+        _c("r_", V, X, BODY=lambda ns, v, x, d=d: (ns.r_[d, v, v**2], ns.r_[d, v[:3], x[0]]), PROTOCOL=False)
+        for d in ("-1", "0,2", "1,2", "0,2,0", "0,3,-1", "1,2,-2", "2,3,1")
+    ),
+    _c("r_", X, VECTOR3, BODY=lambda ns, x, v: ns.r_["0,2", x, v, 0:3], PROTOCOL=False),
+    _c("require", X, requirements=["C", "W"], PROTOCOL=False),
+    _c("require", X, np.float32, "F", SMOOTH=False, PROTOCOL=False),
+    _c("asarray_chkfinite", X, PROTOCOL=False),
+    _c("trim_zeros", np.array([0.0, 0.0, 1.0, 0.0, 2.0, 0.0]), VMAP=False, SMOOTH=False),
+    _c("trim_zeros", np.array([0.0, 1.0, 0.0, 2.0, 0.0]), "b", VMAP=False, SMOOTH=False),
+    _c("apply_over_axes", np.sum, CUBE, [0, 2], WRT=(1,)),
+    _c("apply_over_axes", X, BODY=lambda ns, x: ns.apply_over_axes(lambda a, i: ns.cumsum(a, i), x, -1)),
+    _c(
+        "vectorize", X, SCALAR, BODY=lambda ns, x, s: ns.vectorize(lambda a, b: a * b if a > 0 else b)(x, s), VMAP=False
+    ),
+    _c("vectorize", X, BODY=lambda ns, x: ns.vectorize(lambda a, p: (a**p, p * a), excluded=[1])(x, 3.0)),
+    _c("vectorize", X, VECTOR3, BODY=lambda ns, x, v: ns.vectorize(ns.dot, signature="(n),(n)->()")(x, v)),
+    _c("vectorize", X, BODY=lambda ns, x: ns.vectorize(lambda a: ns.outer(a, a), signature="(n)->(n,n)")(x)),
+    _c("vectorize", SCALAR, BODY=lambda ns, s: ns.vectorize(lambda a: a * s, otypes="d")([1, 2, 3])),
+    _c(
+        "vectorize",
+        X,
+        BODY=lambda ns, x: ns.vectorize(lambda a, *, b: a * b, otypes=[float])(x[:0], b=x[:0])[0:1] + x[0, 0],
+    ),
 ]
 
 INDEXING: list[Call] = [
@@ -410,6 +441,23 @@ INDEXING: list[Call] = [
     _c("nonzero", X, VMAP=False),
     _c("flatnonzero", X, VMAP=False),
     _c("argwhere", X, VMAP=False),
+    *(_c(n, X, BODY=lambda ns, x, n=n: x[getattr(ns, n)(x[:, :2])]) for n in _INDICES_FROM),
+    *(
+        _c(
+            "unravel_index",
+            X,
+            BODY=lambda ns, x, o=o: x[ns.unravel_index(ns.argmax(x), (2, 3), o)],
+        )
+        for o in "CF"
+    ),
+    *(
+        _c(
+            "ravel_multi_index",
+            V,
+            BODY=lambda ns, v, o=o: v[ns.ravel_multi_index((ns.argmax(v) // 2, ns.argmax(v) % 2), (2, 2), order=o)],
+        )
+        for o in "CF"
+    ),
     _c("diagonal", SQUARE),
     _c("diagonal", CUBE, 1, 1, 2),
     _c("diagonal", CUBE, offset=-1, axis1=-1, axis2=0),
@@ -515,15 +563,46 @@ SORTING: list[Call] = [
     _c("argsort", np.array([1.0, 0.0, 1.0, 0.0]), stable=True),
     _c("partition", V, 1, BODY=lambda ns, v, k: ns.partition(v, k)[k]),
     _c("argpartition", V, 1, BODY=lambda ns, v, k: v[ns.argpartition(v, k)[k]]),
-    _c("lexsort", (V, W), VMAP=False),
+    _c("lexsort", (V, W)),
+    _c("lexsort", X, BODY=lambda ns, x: ns.lexsort((x, x[::-1] > 0), axis=0)),
     _c("searchsorted", np.sort(V), CUBE),
     _c("searchsorted", np.sort(V), SCALAR, side="right"),
     _c("searchsorted", V, W, sorter=np.argsort(V)),
-    _c("digitize", X, np.array([-1.0, 0.0, 1.0]), VMAP=False),
+    _c("digitize", X, np.array([-1.0, 0.0, 1.0]), WRT=(0,)),
+    _c("digitize", X, np.array([1.0, 0.0, -1.0]), right=True, WRT=(0,)),
+    _c("histogram", X, 4, VMAP=False),
+    _c("histogram", V, "auto", VMAP=False),
+    _c("histogram", X, 3, (-1.0, 1.5), weights=None, VMAP=False),
+    _c("histogram", X, np.array([-3.0, -0.5, 0.0, 3.0]), density=True, VMAP=False),
+    _c("histogram", X, 3, density=True, VMAP=False),
+    _c("histogram", np.ones(3), 3, SMOOTH=False, VMAP=False),
+    _c("histogram", V, W, BODY=lambda ns, v, w: ns.histogram(v, 3, weights=w, density=True), VMAP=False),
+    _c("histogram", W, BODY=lambda ns, w: ns.histogram(V, [-2.0, V[1], V[0], 5.0], weights=w)[0]),
+    _c("histogram", F32, BODY=lambda ns, w: ns.histogram(X, 2, weights=w), ORDER=1),
+    _c("histogram_bin_edges", X, 4, VMAP=False),
+    _c("histogram_bin_edges", X, "fd", VMAP=False),
+    _c("histogram2d", V, W, 3, VMAP=False),
+    _c("histogram2d", V, W, [2, [-3.0, 0.0, 3.0]], density=True, WRT=(0, 1), VMAP=False),
+    _c("histogram2d", V, BODY=lambda ns, v: ns.histogram2d(V, W, 2, weights=v, density=True)),
+    _c("histogramdd", X, 2, VMAP=False),
+    _c("histogramdd", [V, W, V * W], (2, 1, 3), VMAP=False),
+    _c("histogramdd", V, BODY=lambda ns, v: ns.histogramdd(SQUARE, 2, ((-2, 2),) * 3, weights=v[:3], density=True)),
     _c("unique", V, VMAP=False),
     _c("unique", np.array([2.0, 1.0, 2.0]), True, True, True, SMOOTH=False, VMAP=False),
     _c("unique", X, axis=0, VMAP=False),
-    _c("isin", X, Y, VMAP=False),
+    _c("isin", X, Y),
+    _c("isin", X, [X[0, 0], 2.0], invert=True),
+    _c("union1d", V, np.append(W, V[1]), SMOOTH=False, VMAP=False),
+    _c("union1d", V, W, VMAP=False),
+    _c("intersect1d", np.append(W, V), V[:3], SMOOTH=False, VMAP=False),
+    _c("intersect1d", V, V[::-1].copy(), True, True, SMOOTH=False, VMAP=False),
+    _c("intersect1d", F32, X, VMAP=False),
+    _c("setdiff1d", V, W[:2], VMAP=False),
+    _c("setdiff1d", np.append(V, V), V[:2], assume_unique=True, SMOOTH=False, VMAP=False),
+    _c("setxor1d", V, np.append(W, V[1]), SMOOTH=False, VMAP=False),
+    _c("setxor1d", V, W, assume_unique=True, VMAP=False),
+    _c("sort_complex", COMPLEX),
+    _c("sort_complex", X),
     _c("bincount", [0, 2, 2, 5], V, 8),
     _c("bincount", [0, 2, 2, 5], V, BODY=lambda ns, i, v: v[0] * ns.bincount(i)),
 ]
@@ -544,6 +623,8 @@ CONTRACTION: list[Call] = [
     _c("kron", X, CUBE),
     _c("vecdot", COMPLEX, SQUARE[:2]),
     _c("vecdot", X, Y, axis=0),
+    *(_c("matvec", x, y) for x, y in ((X, VECTOR3), (CUBE, V), (COMPLEX, VECTOR3)) if hasattr(np, "matvec")),
+    *(_c("vecmat", x, y) for x, y in ((VECTOR3, X.T), (X, CUBE), (COMPLEX, SQUARE)) if hasattr(np, "vecmat")),
     _c("tensordot", CUBE, _rng.normal(size=(3, 4, 2)), WRT=(0, 1)),
     _c("tensordot", CUBE, X, axes=([0, 1], [0, 1])),
     _c("tensordot", V, X, axes=0),
@@ -586,7 +667,6 @@ CALCULUS: list[Call] = [
     _c("vander", VECTOR3, 2, increasing=True),
 ]
 
-# Questions whose answers are plain: not arrays, or truth values.
 STANDARD: list[Call] = [
     *(_c(name, V) for name in ("cumulative_sum", "cumulative_prod")),
     *(_c(name, SCALAR) for name in ("cumulative_sum", "cumulative_prod")),
@@ -609,6 +689,7 @@ STANDARD: list[Call] = [
     _c("unstack", V),
     _c("from_dlpack", X, PROTOCOL=False),
 ]
+# Questions whose answers are plain: not arrays, or truth values.
 QUESTIONS: list[Call] = [
     _c("shape", X),
     _c("ndim", X),
@@ -618,8 +699,13 @@ QUESTIONS: list[Call] = [
     _c("result_type", F32, 2.0, WRT=(0,)),
     _c("can_cast", X.dtype, np.float32, BODY=lambda ns, d, t: ns.can_cast(d, t)),
     _c("common_type", X, F32),
+    *(_c("isscalar", a, PROTOCOL=False) for a in (X, SCALAR, np.array(1.0))),
     _c("iscomplexobj", COMPLEX),
     _c("isrealobj", COMPLEX),
+    _c("isfortran", X),
+    _c("isfortran", X, BODY=lambda ns, x: (ns.isfortran(x.T), ns.isfortran(x[0]), ns.isfortran(x[:, 1:].T))),
+    _c("packbits", X, BODY=lambda ns, x: ns.packbits(x > 0, axis=1)),
+    _c("unpackbits", X, BODY=lambda ns, x: ns.unpackbits(ns.packbits(x > 0), count=6)),
     _c("isreal", COMPLEX),
     _c("iscomplex", COMPLEX),
     _c("isclose", NANS, NANS + 1e-9),

@@ -227,6 +227,7 @@ _NON_DIFFERENTIABLE = [
     Sample(e.logical_not, (_MASK,)),
     *(Sample(p, (_MASK, _MASK[::-1, None])) for p in (e.logical_and, e.logical_or, e.logical_xor)),
     Sample(e.invert, (_INTS,)),
+    Sample(e.bitwise_count, (_INTS,)),
     *(
         Sample(p, (_INTS, _INTS[0]))
         for p in (e.bitwise_and, e.bitwise_or, e.bitwise_xor, e.left_shift, e.right_shift, e.gcd, e.lcm)

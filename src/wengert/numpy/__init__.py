@@ -12,12 +12,15 @@ Every name is declared in one of the modules below, whose ``__all__`` lists what
 `writing`      put, copyto, fill_diagonal …
 `reductions`   sum, max, mean, cumsum …
 `missing`      nansum, nanmax …
+`histograms`   histogram, histogram2d …
 `statistics`   average, cov, corrcoef
 `quantiles`    median, quantile, percentile, with and without NaNs
-`sorting`      sort, argsort, unique, searchsorted …
+`sorting`      sort, argsort, searchsorted …
+`sets`         unique, union1d, isin …
 `contraction`  dot, tensordot, einsum …
 `calculus`     interp, gradient, trapezoid, convolve …
-`functional`   piecewise, apply_along_axis, fromfunction
+`brackets`     r_ and c_
+`functional`   piecewise, vectorize, apply_along_axis, fromfunction …
 `comparison`   shape, isclose, allclose, result_type …
 `standard`     unique_all, cumulative_sum, from_dlpack … of the array API standard
 `plain`        constants, dtypes and what else NumPy has that is not differentiated
@@ -27,12 +30,15 @@ With plain arguments each function is NumPy's own. How it gets to traced argumen
 """
 
 from wengert.numpy import (
+    brackets,
     calculus,
     comparison,
     contraction,
     creation,
+    emath,
     fft,
     functional,
+    histograms,
     indexing,
     joining,
     lib,
@@ -44,6 +50,7 @@ from wengert.numpy import (
     quantiles,
     random,
     reductions,
+    sets,
     shaping,
     sorting,
     standard,
@@ -51,11 +58,13 @@ from wengert.numpy import (
     ufuncs,
     writing,
 )
+from wengert.numpy.brackets import *  # noqa: F403
 from wengert.numpy.calculus import *  # noqa: F403
 from wengert.numpy.comparison import *  # noqa: F403
 from wengert.numpy.contraction import *  # noqa: F403
 from wengert.numpy.creation import *  # noqa: F403
 from wengert.numpy.functional import *  # noqa: F403
+from wengert.numpy.histograms import *  # noqa: F403
 from wengert.numpy.indexing import *  # noqa: F403
 from wengert.numpy.joining import *  # noqa: F403
 from wengert.numpy.missing import *  # noqa: F403
@@ -63,6 +72,7 @@ from wengert.numpy.padding import *  # noqa: F403
 from wengert.numpy.plain import *  # noqa: F403
 from wengert.numpy.quantiles import *  # noqa: F403
 from wengert.numpy.reductions import *  # noqa: F403
+from wengert.numpy.sets import *  # noqa: F403
 from wengert.numpy.shaping import *  # noqa: F403
 from wengert.numpy.sorting import *  # noqa: F403
 from wengert.numpy.standard import *  # noqa: F403
@@ -70,12 +80,14 @@ from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
 from wengert.numpy.writing import *  # noqa: F403
 
-__all__ = ["fft", "lib", "linalg", "random"]
+__all__ = ["emath", "fft", "lib", "linalg", "random"]
+__all__ += brackets.__all__
 __all__ += calculus.__all__
 __all__ += comparison.__all__
 __all__ += contraction.__all__
 __all__ += creation.__all__
 __all__ += functional.__all__
+__all__ += histograms.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
 __all__ += missing.__all__
@@ -83,6 +95,7 @@ __all__ += padding.__all__
 __all__ += plain.__all__
 __all__ += quantiles.__all__
 __all__ += reductions.__all__
+__all__ += sets.__all__
 __all__ += shaping.__all__
 __all__ += sorting.__all__
 __all__ += standard.__all__

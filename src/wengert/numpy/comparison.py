@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array
+from wengert.array import Array, layout_of
 from wengert.core.values import Value, dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axes
 from wengert.numpy.reductions import all as all_
@@ -31,6 +31,13 @@ def size(a: Any, axis: Any = None) -> int:
     """Number of elements, in all or along axes."""
     lengths = shape(a)
     return math.prod([lengths[i] for i in normalise_axes(axis, len(lengths))])
+
+
+def isscalar(element: Any) -> bool:
+    """Whether this is a number (`numpy.isscalar`): also the traced ones that reductions and x[i] return."""
+    if isinstance(element, Array):
+        return not element.is_mutable and not element.shape
+    return np.isscalar(element)
 
 
 def _typed(x: Any) -> Any:
@@ -66,6 +73,13 @@ def iscomplexobj(x: Any) -> bool:
 def isrealobj(x: Any) -> bool:
     """Whether the dtype is not complex."""
     return not iscomplexobj(x)
+
+
+@implements(np.isfortran)
+def isfortran(a: Any) -> bool:
+    """Whether the elements lie in Fortran order in memory, and not in C order as well."""
+    plain = layout_of(a) if isinstance(a, Array) else None
+    return isinstance(plain, np.ndarray) and plain.flags.fnc
 
 
 @implements(np.isreal)
@@ -194,8 +208,10 @@ __all__ = [
     "isclose",
     "iscomplex",
     "iscomplexobj",
+    "isfortran",
     "isreal",
     "isrealobj",
+    "isscalar",
     "may_share_memory",
     "ndim",
     "result_type",

@@ -15,6 +15,7 @@ from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, n
 from wengert.numpy.joining import stack
 from wengert.numpy.shaping import cast, moveaxis, reshape, transpose
 from wengert.numpy.ufuncs import conj, matmul, multiply
+from wengert.numpy.universal import Ufunc
 from wengert.rules import contraction
 
 
@@ -57,6 +58,19 @@ def vecdot(x1: Any, x2: Any, /, out: Any = None, *, axis: int = -1) -> Any:
     """Product of vectors along one axis, the first of them conjugated."""
     x, y = moveaxis(conj(as_array(x1)), axis, -1), moveaxis(x2, axis, -1)
     return matmul(x[..., None, :], y[..., :, None])[..., 0, 0]
+
+
+def _matvec(x: Any, y: Any) -> Any:
+    return matmul(x, as_array(y)[..., None])[..., 0]
+
+
+def _vecmat(x: Any, y: Any) -> Any:
+    return matmul(conj(as_array(x))[..., None, :], y)[..., 0, :]
+
+
+if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
+    matvec = Ufunc(np.matvec, _matvec)
+    vecmat = Ufunc(np.vecmat, _vecmat)
 
 
 @implements(np.tensordot)
@@ -201,3 +215,5 @@ __all__ = [
     "vdot",
     "vecdot",
 ]
+if hasattr(np, "matvec"):
+    __all__ += ["matvec", "vecmat"]

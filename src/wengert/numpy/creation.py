@@ -18,7 +18,7 @@ from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, layout_of, unwr
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
-from wengert.numpy.dispatch import as_array, describe, has_traced
+from wengert.numpy.dispatch import as_array, concrete, describe, has_traced, is_concrete
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import astype, broadcast_to, cast, copy_of, expand_dims, moveaxis, reshape
 from wengert.numpy.ufuncs import floor, power
@@ -190,14 +190,18 @@ def _array(
     missing = ndmin - len(shape_of(value))
     if missing > 0:
         value = combinators.reshape(value, shape=(1,) * missing + shape_of(value))
-    unchanged = isinstance(object, Array) and not copy and same and missing <= 0 and object.is_mutable
-    if unchanged and (order not in ("C", "F") or layout_of(object).flags[order + "_CONTIGUOUS"]):
+    if isinstance(object, Array) and not copy and same and missing <= 0 and _is_ordered(object, order):
         return object
     if copy is False:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     if not isinstance(value, Value):
         return wrap_owned(np.array(value, order=order))  # type: ignore[call-overload]
     return wrap_array(value, order) if handles else value
+
+
+def _is_ordered(x: Array, order: str) -> bool:
+    """Whether this is an array, and no scalar, whose elements lie in memory as asked for."""
+    return x.is_mutable and (order not in ("C", "F") or layout_of(x).flags[order + "_CONTIGUOUS"])
 
 
 def _asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
@@ -234,6 +238,26 @@ ascontiguousarray = _from_data(
     np.ascontiguousarray, lambda a, dtype=None: _array(a, dtype, copy=None, order="C", ndmin=1)
 )
 asfortranarray = _from_data(np.asfortranarray, lambda a, dtype=None: _array(a, dtype, copy=None, order="F"))
+
+
+def _asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    """An error for infinities and NaNs, except under vmap and jit."""
+    array = _asarray(a, dtype, order)
+    if is_concrete(array) and not np.all(np.isfinite(concrete(array, "asarray_chkfinite"))):
+        raise ValueError("array must not contain infs or NaNs")
+    return array
+
+
+def _require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
+    """A copy only where the dtype or the order of the elements in memory has to change."""
+    wanted = {r.upper()[0] for r in ([requirements] if isinstance(requirements, str) else requirements or ())}
+    if {"C", "F"} <= wanted:
+        raise ValueError('Cannot specify both "C" and "F" order')
+    return _asarray(a, dtype, "C" if "C" in wanted else "F" if "F" in wanted else None)
+
+
+asarray_chkfinite = _from_data(np.asarray_chkfinite, _asarray_chkfinite)
+require = _from_data(np.require, _require)
 
 
 # Ranges --------------------------------------------------------------------------------------------------------------
@@ -344,6 +368,7 @@ __all__ = [
     "array",
     "asanyarray",
     "asarray",
+    "asarray_chkfinite",
     "ascontiguousarray",
     "asfortranarray",
     "empty",
@@ -361,6 +386,7 @@ __all__ = [
     "meshgrid",
     "ones",
     "ones_like",
+    "require",
     "tri",
     "zeros",
     "zeros_like",

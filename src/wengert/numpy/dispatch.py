@@ -214,6 +214,18 @@ def concrete(x: Any, name: str) -> Any:
     return np.asarray(value)
 
 
+def is_concrete(x: Any) -> bool:
+    """Whether `concrete` knows the numbers: not those under vmap and jit."""
+    if isinstance(x, (list, tuple)):
+        return all(map(is_concrete, x))
+    value = unwrap(x) if isinstance(x, Array) else x
+    while isinstance(value, Value):
+        if isinstance(value, (Batched, Staged)):
+            return False
+        value = value.payload
+    return True
+
+
 def given(x: Any) -> bool:
     """Whether an optional argument was given."""
     return x is not None and x is not no_value

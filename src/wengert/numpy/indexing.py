@@ -11,10 +11,10 @@ from wengert.array import Array, normalise_key, take_view, unwrap, wrap_owned
 from wengert.array.steps import DiagonalStep
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, on_axis
+from wengert.numpy.dispatch import as_array, concrete, implements, is_concrete, normalise_axes, normalise_axis, on_axis
 from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import broadcast_arrays, cast, ravel, reshape
+from wengert.numpy.shaping import as_shape, broadcast_arrays, cast, ravel, reshape
 from wengert.numpy.ufuncs import clip, remainder, where
 from wengert.rules.indexing import diagonal as diagonal_value
 from wengert.rules.indexing import index
@@ -135,6 +135,74 @@ def argwhere(a: Any) -> Any:
     return np.argwhere(concrete(a, "argwhere"))
 
 
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
+    """Indices: no derivative. Under vmap, without a check of their range."""
+    if is_concrete(indices):
+        return np.unravel_index(concrete(indices, "unravel_index"), shape, order)  # type: ignore[call-overload]
+    rest, found = as_array(indices), []
+    for n in reversed(as_shape(shape)) if order == "C" else as_shape(shape):
+        rest, place = divmod(rest, n)
+        found.append(place)
+    return tuple(reversed(found)) if order == "C" else tuple(found)
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    """Indices: no derivative. Under vmap, without a check of their range."""
+    dims = as_shape(dims)
+    if is_concrete(multi_index):
+        plain = tuple(concrete(i, "ravel_multi_index") for i in multi_index)
+        return np.ravel_multi_index(plain, dims, mode, order)  # type: ignore[call-overload]
+    modes = (mode,) * len(dims) if isinstance(mode, str) else mode
+    digits = [(_in_range(i, n, m), n) for i, n, m in zip(multi_index, dims, modes, strict=True)]
+    number: Any = 0
+    for place, n in digits if order == "C" else reversed(digits):
+        number = number * n + place
+    return number
+
+
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    """A view without the zeros at the front ("f") and back ("b") of the given axes."""
+    a = as_array(filt)
+    sides, rank = set(trim.lower()), len(shape_of(a))
+    if sides not in ({"f"}, {"b"}, {"f", "b"}):
+        raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
+    places = np.argwhere(concrete(a, "trim_zeros"))
+    key = [slice(None)] * rank
+    for i in normalise_axes(axis, rank):
+        if not len(places):
+            key[i] = slice(0, 0)
+        else:
+            start, stop = places[:, i].min(), places[:, i].max() + 1
+            key[i] = slice(int(start) if "f" in sides else None, int(stop) if "b" in sides else None)
+    return a[tuple(key)]
+
+
+@implements(np.diag_indices_from)
+def diag_indices_from(arr: Any) -> Any:
+    """Indices of the diagonal of an array of this shape."""
+    return np.diag_indices_from(_of_shape(arr))
+
+
+@implements(np.tril_indices_from)
+def tril_indices_from(arr: Any, k: int = 0) -> Any:
+    """Indices of the lower triangle of an array of this shape."""
+    return np.tril_indices_from(_of_shape(arr), k)
+
+
+@implements(np.triu_indices_from)
+def triu_indices_from(arr: Any, k: int = 0) -> Any:
+    """Indices of the upper triangle of an array of this shape."""
+    return np.triu_indices_from(_of_shape(arr), k)
+
+
+def _of_shape(a: Any) -> np.ndarray:
+    """Something of the same shape, for NumPy to look at."""
+    return np.broadcast_to(np.float64(0), shape_of(as_array(a)))
+
+
 # Diagonals and triangles ---------------------------------------------------------------------------------------------
 
 
@@ -206,15 +274,21 @@ __all__ = [
     "choose",
     "compress",
     "diag",
+    "diag_indices_from",
     "diagflat",
     "diagonal",
     "extract",
     "flatnonzero",
     "nonzero",
+    "ravel_multi_index",
     "select",
     "take",
     "take_along_axis",
     "trace",
     "tril",
+    "tril_indices_from",
+    "trim_zeros",
     "triu",
+    "triu_indices_from",
+    "unravel_index",
 ]

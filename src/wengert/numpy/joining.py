@@ -11,7 +11,6 @@ import numpy as np
 
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
-from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, concrete, has_traced, implements, normalise_axis, on_axis
 from wengert.numpy.shaping import (
     as_shape,
@@ -265,37 +264,10 @@ def resize(a: Any, new_shape: Any) -> Any:
     return reshape(a[np.arange(count) % shape_of(a)[0]], shape)
 
 
-# r_ and c_ -----------------------------------------------------------------------------------------------------------
-
-
-class _Concatenator:
-    """np.r_ and np.c_: join what stands between brackets."""
-
-    def __init__(self, numpy_object: Any, columns: bool) -> None:
-        self._numpy = numpy_object
-        self._columns = columns
-
-    def __getitem__(self, key: Any) -> Any:
-        parts = key if isinstance(key, tuple) else (key,)
-        if not has_traced(parts, {}):
-            return self._numpy[key]
-        if any(isinstance(p, str) for p in parts):
-            fail(
-                UnsupportedOperationError,
-                "np.r_ and np.c_ with a string of directions have no derivative rule; use np.concatenate or np.stack.",
-            )
-        xs = [np.r_[p] if isinstance(p, slice) else at_least(p, 1) for p in parts]
-        return column_stack(xs) if self._columns else concatenate(xs)
-
-
-r_ = _Concatenator(np.r_, columns=False)
-c_ = _Concatenator(np.c_, columns=True)
-
 __all__ = [
     "append",
     "array_split",
     "block",
-    "c_",
     "column_stack",
     "concat",
     "concatenate",
@@ -305,7 +277,6 @@ __all__ = [
     "hsplit",
     "hstack",
     "insert",
-    "r_",
     "repeat",
     "resize",
     "roll",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, call, concrete, implements, normalise_axis
+from wengert.numpy.dispatch import as_array, call, concrete, implements, is_concrete, normalise_axis
 from wengert.numpy.indexing import take, take_along_axis
-from wengert.numpy.shaping import cast_kept, ravel, reshape
+from wengert.numpy.shaping import cast, cast_kept, reshape
 from wengert.numpy.ufuncs import invert, negative
 from wengert.rules import indexing, reductions
 
@@ -54,26 +53,48 @@ def sort(
 
 @implements(np.argpartition)
 def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
-    """Indices: no derivative. The parts come sorted."""
+    """Indices: no derivative. The order within the parts is left open."""
     a = as_array(a)
-    n = shape_of(a)[axis] if axis is not None else math.prod(shape_of(a))
-    for k in np.atleast_1d(concrete(kth, "partition")):
+    if axis is None or (axis in (0, -1) and not shape_of(a)):
+        a, axis = reshape(a, (-1,)), 0
+    axis = normalise_axis(axis, len(shape_of(a)))
+    n = shape_of(a)[axis]
+    places = concrete(kth, "partition").ravel()
+    if places.dtype.kind not in "iu":
+        raise TypeError("Partition index must be integer")
+    for k in places:
         if not -n <= k < n:
             raise ValueError(f"kth(={k}) out of bounds ({n})")
-    return argsort(a, axis)
+    return call(reductions.argpartition, a, kth=tuple(int(k) % n for k in places), axis=axis)
 
 
 @implements(np.partition)
 def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
-    """The derivative goes with each element to its new place. The parts come sorted."""
-    argpartition(a, kth, axis)
-    return sort(a, axis)
+    """The derivative goes with each element to its new place. The order within the parts is left open."""
+    a = as_array(a)
+    if axis is None:
+        a, axis = reshape(a, (-1,)), 0
+    axis = normalise_axis(axis, len(shape_of(a)))
+    return take_along_axis(a, argpartition(a, kth, axis), axis)
+
+
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    """Sorted by the real part, then the imaginary part."""
+    result = sort(a)
+    return result if dtype_of(result).kind == "c" else cast(result, complex)
 
 
 @implements(np.lexsort)
 def lexsort(keys: Any, axis: int = -1) -> Any:
     """Indices: no derivative."""
-    return np.lexsort(concrete(keys, "lexsort"), axis)
+    if is_concrete(keys):
+        return np.lexsort(concrete(keys, "lexsort"), axis)
+    first, *others = (as_array(key) for key in keys)
+    order = argsort(first, axis, stable=True)
+    for key in others:  # each one more important than those before it
+        order = take_along_axis(order, argsort(take_along_axis(key, order, axis), axis, stable=True), axis)
+    return order
 
 
 @implements(np.searchsorted)
@@ -87,35 +108,14 @@ def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any:
 @implements(np.digitize)
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """Indices: no derivative."""
-    return np.digitize(concrete(x, "digitize"), concrete(bins, "digitize"), right)
-
-
-@implements(np.unique)
-def unique(
-    ar: Any,
-    return_index: bool = False,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    axis: int | None = None,
-    *,
-    equal_nan: bool = True,
-    sorted: bool = True,  # noqa: A002
-) -> Any:
-    """The derivative of each element goes to its first occurrence."""
-    a = as_array(ar)
-    _, first, *others = np.unique(concrete(a, "unique"), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
-    values = take(ravel(a), first) if axis is None else take(a, first, axis=axis)
-    result = (values, *([first] if return_index else []), *others)
-    return result if len(result) > 1 else values
-
-
-@implements(np.isin)
-def isin(
-    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
-) -> Any:
-    """Truth values: no derivative."""
-    plain = concrete(element, "isin"), concrete(test_elements, "isin")
-    return np.isin(*plain, assume_unique=assume_unique, invert=invert, kind=kind)
+    edges = concrete(bins, "digitize")
+    if is_concrete(x):
+        return np.digitize(concrete(x, "digitize"), edges, right)
+    np.digitize(0.0, edges)  # raises NumPy's errors
+    side = "left" if right else "right"
+    if edges.size and edges[0] > edges[-1]:
+        return edges.size - searchsorted(edges[::-1].copy(), x, side=side)
+    return searchsorted(edges, x, side=side)
 
 
 @implements(np.bincount)
@@ -136,10 +136,9 @@ __all__ = [
     "argsort",
     "bincount",
     "digitize",
-    "isin",
     "lexsort",
     "partition",
     "searchsorted",
     "sort",
-    "unique",
+    "sort_complex",
 ]

@@ -148,6 +148,7 @@ bitwise_xor = Ufunc(np.bitwise_xor, e.bitwise_xor)
 invert = bitwise_not = bitwise_invert = Ufunc(np.invert, e.invert)
 left_shift = bitwise_left_shift = Ufunc(np.left_shift, e.left_shift)
 right_shift = bitwise_right_shift = Ufunc(np.right_shift, e.right_shift)
+bitwise_count = Ufunc(np.bitwise_count, e.bitwise_count)
 gcd = Ufunc(np.gcd, e.gcd)
 lcm = Ufunc(np.lcm, e.lcm)
 
@@ -285,6 +286,18 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * n
     return as_array(p) + (np.unwrap(phases, discont, axis, period=period) - phases)
 
 
+@implements(np.packbits)
+def packbits(a: Any, /, axis: int | None = None, bitorder: str = "big") -> Any:
+    """Integers: no derivative."""
+    return np.packbits(concrete(a, "packbits"), axis, bitorder)  # type: ignore[call-overload]
+
+
+@implements(np.unpackbits)
+def unpackbits(a: Any, /, axis: int | None = None, count: int | None = None, bitorder: str = "big") -> Any:
+    """Integers: no derivative."""
+    return np.unpackbits(concrete(a, "unpackbits"), axis, count, bitorder)  # type: ignore[call-overload]
+
+
 @implements(np.isposinf)
 def isposinf(x: Any, out: Any = None) -> Any:
     """A truth value: no derivative."""
@@ -325,6 +338,7 @@ __all__ = [
     "atan2",
     "atanh",
     "bitwise_and",
+    "bitwise_count",
     "bitwise_invert",
     "bitwise_left_shift",
     "bitwise_not",
@@ -393,6 +407,7 @@ __all__ = [
     "negative",
     "nextafter",
     "not_equal",
+    "packbits",
     "positive",
     "pow",
     "power",
@@ -418,6 +433,7 @@ __all__ = [
     "tanh",
     "true_divide",
     "trunc",
+    "unpackbits",
     "unwrap",
     "where",
 ]
