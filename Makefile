@@ -40,6 +40,7 @@ bench: $(VENV)/.has-bench ## Measure the cost per operation beside other librari
 docs: $(VENV)/.has-docs ## Build the documentation into docs/_build/html
 	@rm -rf docs/api/generated
 	$(BIN)/python -m docs.generate_coverage
+	$(BIN)/python -m docs.generate_functions
 	$(BIN)/python -m docs.generate_scipy
 	$(BIN)/python -m sphinx -b html -q -W --keep-going -n docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
