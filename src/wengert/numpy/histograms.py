@@ -78,8 +78,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = 
     if weights is not None:
         counts = _summed(weights, _places(plain, plain_edges), len(counts))
     if density:
-        widths = diff(edges)
-        return counts / (widths if dtype_of(widths).kind in "fc" else cast(widths, float)) / sum_(counts), edges
+        return counts / cast(diff(edges), float) / sum_(counts), edges
     return counts, edges
 
 
