@@ -32,6 +32,20 @@ def test_sizes_and_types(n, dtype):
     assert_same(vmap(turned), *data(n, dtype))
 
 
+@pytest.mark.parametrize("dtype", [float, np.float32, np.int64, np.int16, bool, np.uint8])
+def test_numbers_keep_their_places(dtype):
+    rng = np.random.default_rng(0)
+    for numbers in (1, 2, 3, 5, 8, 11):
+        for n in (11, 37):
+            x = (rng.integers(0, 100, (n, numbers)) > 50) if dtype is bool else rng.integers(0, 100, (n, numbers))
+            x, y = x.astype(dtype), rng.integers(0, 100, n).astype(dtype)
+            turned, shifted = jit(vmap(lambda row, z: (row[::-1] | z, row) if dtype is bool else (row[::-1] + z, row)))(
+                x, y
+            )
+            np.testing.assert_array_equal(shifted, x)
+            np.testing.assert_array_equal(turned, x[:, ::-1] | y[:, None] if dtype is bool else x[:, ::-1] + y[:, None])
+
+
 def test_array_that_is_mapped_and_whole():
     x = data(20)[0]
     assert_same(lambda x: (vmap(lambda row: row * x[3] + np.sum(row))(x),), x)
@@ -60,5 +74,7 @@ def test_block_size():
     assert size((3,), 4) == 0
     assert size((3,), 1000) == 64
     assert size((3,), 20) == 24
-    assert size((100,), 1000) == 16
+    assert size((10,), 1000) == 48
+    assert size((100,), 1000) == 8
+    assert size((256,), 1000) == 8
     assert size((300,), 1000) == 0

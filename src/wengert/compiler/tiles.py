@@ -7,10 +7,12 @@ the block computes with whole vectors from tile to tile, and the results are cop
     memory   a₀ b₀ c₀  a₁ b₁ c₁  a₂ b₂ c₂ …
     tile     a₀ a₁ a₂ …   b₀ b₁ b₂ …   c₀ c₁ c₂ …
 
+Numbers are copied in squares, a few of as many examples, which are transposed in registers. That costs much less than
+the instructions that gather and scatter vectors. Blocks are small, so that the tiles leave room in the nearest cache
+for the memory that is copied from and to.
+
 Results that are summed over the examples have a tile, too: each lane of it sums its own examples, and the lanes are
 added up at the end.
-
-Copying numbers one by one costs much less than the instructions that gather and scatter vectors.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ from llvmlite import ir
 from wengert.compiler.lowering import Register, memory_type
 
 _I64 = ir.IntType(64)
-_TILE_BYTES = 16384  # of all tiles together
+_TILE_BYTES = 4096  # of all tiles together: they share the nearest cache with what is copied
 _LANES = 8  # blocks are whole vectors
 _MOST_EXAMPLES = 64
+_SQUARE_BYTES = 32  # of a row of a square
 #: An example of more bytes has no place in a tile.
-MOST_BYTES = _TILE_BYTES // _LANES
+MOST_BYTES = 2048
 _REASSOCIATE = ("reassoc", "contract")
 
 
@@ -51,7 +54,9 @@ def block_size(arrays: Sequence[Tiled], sums: Sequence[Tiled], examples: int) ->
     if examples < _LANES or all(x.numbers <= 1 for x in arrays):
         return 0
     bytes_ = sum(x.bytes for x in (*arrays, *sums))
-    return min(_MOST_EXAMPLES, _TILE_BYTES // bytes_, examples + _LANES - 1) // _LANES * _LANES
+    if bytes_ > MOST_BYTES:
+        return 0
+    return max(_LANES, min(_MOST_EXAMPLES, _TILE_BYTES // bytes_, examples + _LANES - 1) // _LANES * _LANES)
 
 
 def write_blocks(
@@ -96,15 +101,13 @@ def write_blocks(
         left = builder.sub(high, start)
         count = builder.select(builder.icmp_signed("<", left, whole), left, whole)
         for x, tile in ins:
-            with _each_number(builder, x.numbers, start, count, block) as (in_memory, in_tile):
-                builder.store(builder.load(_at(builder, x.pointer, in_memory)), _at(builder, tile, in_tile))
+            _copy(builder, x, tile, start, count, block, out=False)
         # All of the block, so that there is no rest: what is computed from uninitialised numbers is not copied out.
         with loop(builder, zero, whole, 1) as example:
             places = [[_at(builder, tile, example) for tile in group] for group in tiles]
             write_example(places[0], places[1], places[2], builder.icmp_signed("<", example, count))
         for x, tile in outs:
-            with _each_number(builder, x.numbers, start, count, block) as (in_memory, in_tile):
-                builder.store(builder.load(_at(builder, tile, in_tile)), _at(builder, x.pointer, in_memory))
+            _copy(builder, x, tile, start, count, block, out=True)
     for x, tile in sums:
         with loop(builder, zero, ir.Constant(_I64, x.numbers), 1) as number:
             first = builder.mul(number, whole)
@@ -123,16 +126,91 @@ def _at(builder: Any, pointer: Register, place: Register) -> Register:
     return builder.gep(pointer, [place], inbounds=True)
 
 
-@contextlib.contextmanager
-def _each_number(builder: Any, numbers: int, start: Register, count: Register, block: int) -> Iterator[Any]:
-    """Loop over the numbers of some examples: the place of each in memory and in the tile."""
-    n = ir.Constant(_I64, numbers)
+def _copy(builder: Any, x: Tiled, tile: Register, start: Register, count: Register, block: int, *, out: bool) -> None:
+    """Copy `count` examples, from `start` on, into the tile or out of it."""
+    done = ir.Constant(_I64, 0)
+    if x.numbers > 1 and x.dtype.itemsize in (4, 8):
+        done = _copy_squares(builder, x, tile, start, count, block, out)
+    n = ir.Constant(_I64, x.numbers)
+    if x.numbers == 1:
+        with loop(builder, done, count, 1) as example:
+            in_memory, in_tile = _at(builder, x.pointer, builder.add(start, example)), _at(builder, tile, example)
+            source, target = (in_tile, in_memory) if out else (in_memory, in_tile)
+            builder.store(builder.load(source), target)
+        return
     metadata = _scalar_loop(builder.module)
-    with loop(builder, ir.Constant(_I64, 0), count, 1, metadata) as example:
+    with builder.if_then(builder.icmp_signed("<", done, count)), loop(builder, done, count, 1, metadata) as example:
         first = builder.mul(builder.add(start, example), n)
         with loop(builder, ir.Constant(_I64, 0), n, 1) as number:
-            in_tile = builder.add(builder.mul(number, ir.Constant(_I64, block)), example)
-            yield builder.add(first, number), in_tile
+            in_memory = _at(builder, x.pointer, builder.add(first, number))
+            in_tile = _at(builder, tile, builder.add(builder.mul(number, ir.Constant(_I64, block)), example))
+            source, target = (in_tile, in_memory) if out else (in_memory, in_tile)
+            builder.store(builder.load(source), target)
+
+
+def _copy_squares(
+    builder: Any, x: Tiled, tile: Register, start: Register, count: Register, block: int, out: bool
+) -> Register:
+    """Copy squares of as many numbers of as many examples, transposed in registers; return how many examples it did.
+
+    Where an example has more numbers than a square, the last square begins earlier, and some are copied twice. Where it
+    has fewer, a row of the square goes on into the next example: it is read in vain, or what is written there is
+    overwritten when that example is copied. So the last example is left over.
+    """
+    width = min(_SQUARE_BYTES // x.dtype.itemsize, 1 << (x.numbers - 1).bit_length())
+    kind = ir.IntType(8 * x.dtype.itemsize)
+    vector = ir.VectorType(kind, width)
+    memory, tile = (builder.bitcast(p, kind.as_pointer()) for p in (x.pointer, tile))
+    step = ir.Constant(_I64, width)
+    n = ir.Constant(_I64, x.numbers)
+    left = count if width <= x.numbers else builder.sub(count, ir.Constant(_I64, 1))
+    whole = builder.mul(builder.sdiv(left, step), step)
+
+    def place(base: Register, number: Register) -> Register:
+        return builder.bitcast(_at(builder, base, number), vector.as_pointer())
+
+    def move(example: Register, number: Register) -> None:
+        rows = [builder.add(builder.add(start, example), ir.Constant(_I64, i)) for i in range(width)]
+        in_memory = [place(memory, builder.add(builder.mul(row, n), number)) for row in rows]
+        in_tile = []
+        for i in range(min(width, x.numbers)):
+            offset = builder.mul(builder.add(number, ir.Constant(_I64, i)), ir.Constant(_I64, block))
+            in_tile.append(place(tile, builder.add(offset, example)))
+        sources, targets = (in_tile, in_memory) if out else (in_memory, in_tile)
+        square = [builder.load(p, align=x.dtype.itemsize) for p in sources]
+        square += [ir.Constant(vector, ir.Undefined)] * (width - len(square))
+        for target, value in zip(targets, _transposed(builder, square), strict=False):
+            builder.store(value, target, align=x.dtype.itemsize)
+
+    zero = ir.Constant(_I64, 0)
+    metadata = _scalar_loop(builder.module)
+    with builder.if_then(builder.icmp_signed(">", whole, zero)), loop(builder, zero, whole, width, metadata) as example:
+        if x.numbers <= width:
+            move(example, zero)
+        else:
+            last = ir.Constant(_I64, x.numbers - width)
+            with loop(builder, zero, n, width, metadata) as number:
+                move(example, builder.select(builder.icmp_signed("<", number, last), number, last))
+    return whole
+
+
+def _transposed(builder: Any, rows: list[Register]) -> list[Register]:
+    """Transpose a square matrix, a vector for each row: exchange one bit of row and column at a time."""
+    width = len(rows)
+    bit = 1
+    while bit < width:
+        new = list(rows)
+        for i in range(width):
+            if not i & bit:
+                a, b = rows[i], rows[i | bit]
+                low = [k if not k & bit else width + k - bit for k in range(width)]
+                high = [k + bit if not k & bit else width + k for k in range(width)]
+                for j, mask in ((i, low), (i | bit, high)):
+                    lanes = ir.Constant(ir.VectorType(ir.IntType(32), width), mask)
+                    new[j] = builder.shuffle_vector(a, b, lanes)
+        rows = new
+        bit *= 2
+    return rows
 
 
 @contextlib.contextmanager
