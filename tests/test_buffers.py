@@ -2,19 +2,22 @@
 
 import itertools
 import math
+import os
 from typing import Any
 
 import numpy as np
 import pytest
 
 from wengert import config, grad, jit, value_and_grad
-from wengert.compiler import unroll
+from wengert.compiler import unroll, writes
 from wengert.compiler.buffers import ALIGNMENT, Place, lay_out, nbytes
 from wengert.compiler.loops import KernelWriter
 from wengert.compiler.writes import Accesses, full_spec, order
 from wengert.core.program import Variable
 from wengert.core.values import ArrayType
 
+#: Random programs for each case; WENGERT_RANDOM_WRITES=1000 tries more.
+LONG = int(os.environ.get("WENGERT_RANDOM_WRITES", "1"))
 RNG = np.random.default_rng(0)
 
 
@@ -475,3 +478,68 @@ def test_a_write_waits_for_the_readers_of_its_base():
 def test_full_spec():
     assert full_spec((1, Ellipsis, None), 3) == [1, slice(None), slice(None), None]
     assert full_spec((), 2) == [slice(None)] * 2
+
+
+# Random programs -----------------------------------------------------------------------------------------------------
+
+
+def random_writes(seed: int) -> tuple[Any, list[Any]]:
+    """A function that writes to parts of a few arrays, from parts of them, and copies them now and then."""
+    rng = np.random.default_rng(seed)
+    shape = [(30,), (6, 7), (3, 4, 5)][rng.integers(3)]
+    commands: list[Any] = []
+
+    def part() -> tuple[list[int], Any]:
+        """A part of an array: its shape, and where it begins on each axis."""
+        size = [int(rng.integers(1, n + 1)) if rng.random() < 0.5 else 1 for n in shape]
+        return size, rng.random(len(shape))
+
+    def place(size: list[int]) -> Any:
+        starts = [int(rng.integers(0, n - k + 1)) for n, k in zip(shape, size, strict=True)]
+        return tuple(slice(a, a + k) for a, k in zip(starts, size, strict=True))
+
+    for _ in range(rng.integers(5, 40)):
+        size, _ = part()
+        names = rng.integers(0, 3, 4)
+        spots = [place(size) for _ in range(3)]
+        kind = rng.choice(["set", "add", "set", "add", "mix", "flip", "copy", "whole", "sum", "product", "fill"])
+        commands.append((kind, names, spots, float(rng.normal())))
+    results = rng.integers(0, 3, rng.integers(1, 4))
+
+    def f(*args: Any) -> Any:
+        arrays = list(args)
+        total: Any = 0.0
+        for kind, (a, b, c, d), (p, q, r), number in commands:
+            if kind == "set":
+                arrays[a][p] = np.sin(arrays[b][q]) + number * arrays[c][r]
+            elif kind == "add":
+                arrays[a][p] += 0.5 * arrays[b][q]
+            elif kind == "mix":
+                arrays[a][p] = arrays[a][p] * number - np.cos(arrays[a][q])
+            elif kind == "flip":
+                arrays[a][p] = arrays[b][q][::-1] * 0.5
+            elif kind == "copy":
+                arrays[a] = arrays[b].copy()
+            elif kind == "whole":
+                arrays[a] = np.tanh(arrays[b] - number * arrays[c])
+            elif kind == "sum":
+                total = total * 0.5 + np.sum(arrays[b][q]) + arrays[d].ravel()[0]
+            elif kind == "product":
+                rows = arrays[b].reshape(shape[0], -1)
+                arrays[a] = np.tanh((rows @ rows.T) @ rows * 0.1).reshape(shape)
+            else:
+                arrays[a][p] = total * 0.01 + number
+        return (*(arrays[n] for n in results), total)
+
+    return f, [rng.normal(size=shape) for _ in range(3)]
+
+
+@pytest.mark.parametrize("eager_writes", [False, True])
+@pytest.mark.parametrize("seeds", range(12))
+def test_random_writes(seeds, eager_writes, monkeypatch):
+    if eager_writes:  # store every write
+        monkeypatch.setattr(writes, "SMALL", 0)
+        monkeypatch.setattr(writes._Sequence, "is_long", lambda self: True)
+    for seed in range(LONG * seeds, LONG * seeds + LONG):
+        f, args = random_writes(seed)
+        same(f, *args, rtol=1e-9)

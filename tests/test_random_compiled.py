@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, reject, settings
 
 import wengert
 from wengert import config
-from wengert.compiler import unroll
+from wengert.compiler import unroll, writes
 from wengert.compiler.jit import jit
 from wengert.core.program import Literal, Program
 from wengert.errors import ConcretizationError, UnsupportedOperationError, WengertError
@@ -206,11 +206,15 @@ def _no_cache(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(config, "cache_directory", None)
 
 
-@pytest.mark.parametrize("path", ["unrolled", "loops"])
+@pytest.mark.parametrize("path", ["unrolled", "loops", "in place"])
 def test_random_programs(path: str, monkeypatch: pytest.MonkeyPatch):
     # Straight-line code of more elements takes LLVM long, and tests nothing new.
     monkeypatch.setattr(unroll, "MAX_ELEMENTS", 1000 if path == "unrolled" else -1)
-    _SETTINGS(given(random_programs())(check))()
+    if path == "in place":  # every write, however large its part
+        monkeypatch.setattr(writes, "SMALL", 0)
+        monkeypatch.setattr(writes._Sequence, "is_long", lambda self: True)
+    examples = settings(_SETTINGS, max_examples=200) if path == "in place" and not _LONG else _SETTINGS
+    examples(given(random_programs())(check))()
 
 
 def test_random_programs_under_vmap():
