@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from wengert.compiler.builder import Builder
 from wengert.compiler.loops import Affine, KernelWriter, Seam
 from wengert.compiler.lowering import Emitter, memory_type
 from wengert.compiler.plan import Kernel, Plan
@@ -165,7 +166,7 @@ class BandWriter(KernelWriter):
         for argument in function.args:
             argument.add_attribute("noalias")
         self.pointers = dict(zip((*self.leaves, *results), function.args, strict=True))
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        builder = Builder(function.append_basic_block("entry"))
         self.em = Emitter(builder, self.library)
         bytes_ = ir.IntType(8).as_pointer()
         clear = self.module.declare_intrinsic("llvm.memset", [bytes_, ir.IntType(64)])

@@ -20,6 +20,7 @@ from llvmlite import ir
 
 from wengert.compiler import bands, blas, buffers, cache, loops, products, unroll
 from wengert.compiler.buffers import Layout, Place
+from wengert.compiler.builder import Builder
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
@@ -359,7 +360,7 @@ def _write_unrolled(executable: Executable) -> ir.Module:
     program = executable.program
     module = ir.Module("program")
     function = ir.Function(module, _SIGNATURE, "program")
-    em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), MathLibrary(module, vectorise=False))
+    em = Emitter(Builder(function.append_basic_block("entry")), MathLibrary(module, vectorise=False))
     pointers = _load_pointers(em, function.args[0], len(program.inputs) + len(program.outputs))
     inputs = [
         unroll.load_elements(em, p, v.type.shape, v.type.dtype) for p, v in zip(pointers, program.inputs, strict=False)
@@ -411,7 +412,7 @@ def _write_segment(
     """Write a function that runs some kernels one after the other, then copies results that have no kernel."""
     program = executable.program
     function = ir.Function(module, _SIGNATURE, name)
-    em = Emitter(ir.IRBuilder(function.append_basic_block("entry")), library)
+    em = Emitter(Builder(function.append_basic_block("entry")), library)
     b = em.builder
     count = len(program.inputs) + len(program.outputs) + 1
     pointers = _load_pointers(em, function.args[0], count)

@@ -21,6 +21,7 @@ import numpy as np
 from llvmlite import ir
 
 from wengert.compiler import parallel, writes
+from wengert.compiler.builder import Builder
 from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
 from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
 from wengert.compiler.vector_math import MathLibrary, loop_metadata
@@ -407,7 +408,7 @@ class KernelWriter:
             argument.add_attribute("noalias")
         self.pointers = dict(zip((*self.leaves, *results), function.args, strict=False))
         self.share = function.args[-2:]
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        builder = Builder(function.append_basic_block("entry"))
         for v in inside:
             pointer = self.pointers[taken[self.plan.root(v)]]
             self.pointers[v] = builder.bitcast(pointer, memory_type(v.type.dtype).as_pointer())

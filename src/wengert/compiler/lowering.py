@@ -6,6 +6,7 @@ the operation computes in, and that dtype. bool is i1 here; in memory it is a by
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ def memory_type(dtype: np.dtype[Any]) -> Any:
     return ir.IntType(8) if dtype.kind == "b" else llvm_type(dtype)
 
 
+@functools.cache
 def is_lowerable_dtype(dtype: np.dtype[Any]) -> bool:
     """Whether values of this dtype can live in registers (complex and exotic ones cannot yet)."""
     return dtype.str[1:] in _TYPES and dtype.isnative
@@ -98,9 +100,8 @@ Emit = Callable[[Emitter, Sequence[Register], np.dtype[Any]], Register]
 def _arithmetic(float_name: str, integer_name: str) -> Emit:
     def emit(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
         name = float_name if dtype.kind == "f" else integer_name
-        if dtype.kind == "f":
-            return getattr(em.builder, name)(x[0], x[1], flags=("contract",))
-        return getattr(em.builder, name)(x[0], x[1])
+        flags = ("contract",) if dtype.kind == "f" else ()
+        return getattr(em.builder, name)(x[0], x[1], flags=flags)
 
     return emit
 
@@ -302,6 +303,11 @@ def _fits(number: int, dtype: np.dtype[Any]) -> bool:
 
 def is_lowerable(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np.dtype[Any]) -> bool:
     """Whether an operation on operands of these dtypes has a native form."""
+    return _is_lowerable(primitive, tuple(in_dtypes), out_dtype)
+
+
+@functools.cache
+def _is_lowerable(primitive: Primitive, in_dtypes: tuple[np.dtype[Any], ...], out_dtype: np.dtype[Any]) -> bool:
     if not all(map(is_lowerable_dtype, (*in_dtypes, out_dtype))):
         return False
     if primitive is e.where or primitive is c.astype or primitive is c.real or primitive is c.conj:
@@ -327,7 +333,9 @@ def emit_element(
 
     def read(operand: tuple[Register, np.dtype[Any], Any], dtype: np.dtype[Any]) -> Register:
         value, own, number = operand
-        return em.constant(number, dtype) if value is None else em.convert(value, own, dtype)
+        if value is None:
+            return em.constant(number, dtype)
+        return value if own is dtype else em.convert(value, own, dtype)
 
     if primitive in _SIGNS and all(own.kind in "biu" for _, own, _ in operands):
         return _compare_integers(em, _SIGNS[primitive], operands)

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from wengert import config
+from wengert.compiler.builder import Builder
 from wengert.compiler.formulas import FORMULAS
 from wengert.compiler.lowering import Register
 from wengert.compiler.vector_math import SUPPORTED
@@ -167,7 +168,7 @@ def write_launcher(
         function.attributes.add(attribute)
     task_type = ir.LiteralStructType([*types, _I64, _I64, _I64, _I32])  # arguments, thread, whether it failed
     run = _write_task(module, kernel, task_type)
-    b: Any = ir.IRBuilder(function.append_basic_block("entry"))
+    b: Any = Builder(function.append_basic_block("entry"))
     arguments = list(function.args)
     zero, one, extent, most = (ir.Constant(_I64, n) for n in (0, 1, split.extent, split.most))
     count = b.sext(b.load(_threads(module)), _I64)
@@ -248,7 +249,7 @@ def _write_task(module: ir.Module, kernel: ir.Function, task_type: Any) -> ir.Fu
     function = ir.Function(module, _TASK, f"{kernel.name}.task")
     function.linkage = "internal"
     function.attributes.add("nounwind")
-    b: Any = ir.IRBuilder(function.append_basic_block("entry"))
+    b: Any = Builder(function.append_basic_block("entry"))
     task = b.bitcast(function.args[0], task_type.as_pointer())
     fields = [b.gep(task, [ir.Constant(_I32, 0), ir.Constant(_I32, n)]) for n in range(len(kernel.args))]
     b.call(kernel, [b.load(place) for place in fields])

@@ -19,6 +19,7 @@ from llvmlite import ir
 
 from wengert.compiler import parallel
 from wengert.compiler.blas import Factor
+from wengert.compiler.builder import Builder
 from wengert.compiler.lowering import Register, llvm_type
 from wengert.compiler.plan import Product
 from wengert.compiler.tiles import loop
@@ -86,7 +87,7 @@ class ProductWriter:
             function.attributes.add(attribute)
         for argument in function.args[:3]:
             argument.add_attribute("noalias")
-        b: Any = ir.IRBuilder(function.append_basic_block("entry"))
+        b: Any = Builder(function.append_basic_block("entry"))
         self.pointers = function.args[:3]
         low, high = function.args[3:] if split is not None else (_constant(0), _constant(self.rows))
         tall = 8 if self.lanes * self.results[0].type.dtype.itemsize == 64 else 4

@@ -40,6 +40,7 @@ class Builder:
         self.definitions: dict[Variable, Operation] = {}
         self.known: dict[Any, tuple[Variable, ...]] = {}
         self.count = 0
+        self.concerning: dict[Primitive, list[Rule]] = {}
         self.location: Any = None
 
     def variable(self, type_: ArrayType) -> Variable:
@@ -49,15 +50,19 @@ class Builder:
     def apply(self, primitive: Primitive, inputs: tuple[Atom, ...], params: dict[str, Any]) -> tuple[Atom, ...]:
         """Return the outputs of an operation, simplified."""
         if not primitive.multiple:
-            for _, rule in self.rules:
+            rules = self.concerning.get(primitive)
+            if rules is None:
+                rules = self.concerning[primitive] = [r for name, r in self.rules if _CONCERNED[name](primitive)]
+            for rule in rules:
                 replacement = rule(self, primitive, inputs, params)
                 if replacement is not None:
                     return (replacement,)
-        key = (primitive.number, tuple(map(_key, inputs)), content(params))
+        atoms = tuple([a if isinstance(a, Variable) else _key(a) for a in inputs])
+        key = (primitive.number, atoms, content(params) if params else "")
         outputs = self.known.get(key)
         if outputs is None:
-            types = output_types(primitive, [a.value if isinstance(a, Literal) else a.type for a in inputs], params)
-            outputs = self.known[key] = tuple(map(self.variable, types))
+            types = output_types(primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params)
+            outputs = self.known[key] = tuple([self.variable(t) for t in types])
             op = Operation(primitive, inputs, params, outputs, self.location)
             self.operations.append(op)
             for v in outputs:
@@ -74,10 +79,8 @@ class Builder:
         return op if op is not None and op.primitive is primitive else None
 
 
-def _key(atom: Atom) -> Any:
-    if isinstance(atom, Literal):
-        return type(atom.value).__name__, repr(atom.value)
-    return id(atom)
+def _key(literal: Literal) -> Any:
+    return type(literal.value).__name__, repr(literal.value)
 
 
 def simplify(program: Program, without: Sequence[str] = ()) -> Program:
@@ -119,8 +122,10 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                 rebuild(inner.operations)
                 env.update(zip(op.outputs, map(read, inner.outputs), strict=True))
                 continue
-            outputs = builder.apply(op.primitive, tuple(map(read, op.inputs)), op.params)
-            env.update(zip(op.outputs, outputs, strict=True))
+            inputs = tuple([env[a] if isinstance(a, Variable) else a for a in op.inputs])
+            outputs = builder.apply(op.primitive, inputs, op.params)
+            for v, output in zip(op.outputs, outputs, strict=True):
+                env[v] = output
 
     define_constants(program)
     for op in program.operations:
@@ -162,13 +167,10 @@ def _same_result_type(
 
 def _fold(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
     """An elementwise operation on literals is a literal."""
-    if (
-        not inputs
-        or not isinstance(p, (c.Elementwise, c.NonDifferentiable))
-        or p.name in ("argsort", "argmax", "argmin")
-    ):
-        return None
-    if not all(isinstance(a, Literal) for a in inputs):
+    for a in inputs:
+        if isinstance(a, Variable):
+            return None
+    if not inputs:
         return None
     with np.errstate(all="ignore"):
         out = p.fun(*(a.value for a in inputs if isinstance(a, Literal)), **params)
@@ -177,9 +179,7 @@ def _fold(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> At
 
 def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
     """An elementwise operation takes the number instead of an array that is full of it."""
-    if not isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p is not e.where:
-        return None
-    if params or p is e.power:  # NumPy computes x**0.5 and x**[0.5] in different ways
+    if params or not any(b.source(a, c.broadcast_to) for a in inputs):
         return None
     new = []
     for a in inputs:
@@ -226,6 +226,8 @@ def _powers(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> 
     return None
 
 
+    if p is not e.negative and not any(isinstance(a, Literal) for a in inputs):
+        return None
 def _strong(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
     """A product with a number that is finite and not zero needs no strong zeros; it may be -0.0 where they are 0.0."""
     if p is not c.strong_multiply:
@@ -276,3 +278,18 @@ RULES: list[tuple[str, Rule]] = [
     ("strong products", _strong),
     ("structure", _structure),
 ]
+def _is_elementwise(p: Primitive) -> bool:
+    return isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p.name not in ("argsort", "argmax", "argmin")
+
+
+#: Which primitives a rule is about.
+_CONCERNED: dict[str, Callable[[Primitive], bool]] = {
+    "fold literals": _is_elementwise,
+    # NumPy computes x**0.5 and x**[0.5] in different ways.
+    "literal operands": lambda p: (_is_elementwise(p) and p is not e.power) or p is e.where,
+    "identities": lambda p: p in (e.multiply, c.tangent_product, e.divide, e.subtract, e.add, e.negative),
+    "powers": lambda p: p is e.power,
+    "strong products": lambda p: p is c.strong_multiply,
+    "structure": lambda p: p in _STRUCTURAL or p in (index, c.reduce_sum, c.conj, constant_identity),
+}
+_STRUCTURAL = (c.reshape, c.broadcast_to, c.astype, transpose)

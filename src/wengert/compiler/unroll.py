@@ -16,7 +16,16 @@ import numpy as np
 from llvmlite import ir
 
 from wengert.compiler import parallel, tiles
-from wengert.compiler.lowering import Emitter, Register, emit_element, is_lowerable, is_lowerable_dtype, memory_type
+from wengert.compiler.builder import Builder
+from wengert.compiler.lowering import (
+    LOWERINGS,
+    Emitter,
+    Register,
+    emit_element,
+    is_lowerable,
+    is_lowerable_dtype,
+    memory_type,
+)
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -67,7 +76,7 @@ MOVES: dict[Primitive, Callable[..., Elements]] = {
 _REDUCTIONS = {c.reduce_sum: e.add, reductions.reduce_prod: e.multiply, reductions.reduce_max: e.maximum}
 _REDUCTIONS[reductions.reduce_min] = e.minimum
 _OTHERS = {indexing.index_add, contraction.matmul, contraction.einsum, reductions.cumsum, *_REDUCTIONS}
-_INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
+INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
 
 
 def can_unroll(program: Program) -> bool:
@@ -77,12 +86,13 @@ def can_unroll(program: Program) -> bool:
     if total > MAX_ELEMENTS:  # a program without operations moves its arguments
         return False
     for op in program.operations:
-        total += sum(math.prod(v.type.shape) for v in op.outputs)
+        for v in op.outputs:
+            total += math.prod(v.type.shape)
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
         if op.primitive in (contraction.matmul, contraction.einsum):
             total += max(math.prod(a.type.shape) for a in op.inputs if isinstance(a, Variable)) * 4
-        if total > MAX_ELEMENTS or not _known(op, constants):
+        if total > MAX_ELEMENTS or not is_known(op, constants):
             return False
     return all(is_lowerable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
         isinstance(x, np.ndarray) for x in constants.values()
@@ -93,17 +103,19 @@ def _dtype(atom: Any) -> np.dtype[Any]:
     return dtype_of(atom.value) if isinstance(atom, Literal) else atom.type.dtype
 
 
-def _known(op: Operation, constants: dict[Variable, Any]) -> bool:
+def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
     p = op.primitive
     if p is map_program:
         return can_unroll(op.params["program"])
     if p.multiple:
         return False
-    dtypes = list(map(_dtype, op.inputs))
+    dtypes = tuple(map(_dtype, op.inputs))
     out = op.outputs[0].type.dtype
+    if p in LOWERINGS:
+        return is_lowerable(p, dtypes, out)
     if not all(map(is_lowerable_dtype, (*dtypes, out))):
         return False
-    if p in _INDEXED:
+    if p in INDEXED:
         indices = op.inputs[1 if p is indexing.index else 2 :]
         return all(isinstance(a, Literal) or a in constants for a in indices)
     if p in MOVES or p in _OTHERS:
@@ -114,12 +126,12 @@ def _known(op: Operation, constants: dict[Variable, Any]) -> bool:
 def _fold(primitive: Primitive, out: np.dtype[Any], values: Sequence[Any]) -> Any:
     """Result of an operation on elements that are known, or on structural zeros; None if it must be computed."""
     numbers = [not isinstance(v, ir.values.Value) for v in values]
+    if True not in numbers:
+        return None
     if primitive in (c.tangent_product, c.strong_multiply):
         factors = values[1:] if primitive is c.tangent_product else values
         if any(not isinstance(v, ir.values.Value) and v == 0 for v in factors):
             return _ZERO
-    if not any(numbers):
-        return None
     zeros = [isinstance(v, _StructuralZero) for v in values]
     if any(zeros):
         if primitive is e.multiply or (all(zeros) and primitive in (e.add, e.subtract, e.negative)):
@@ -152,12 +164,14 @@ class Unroller:
 
     def run(self, program: Program, inputs: Sequence[Elements]) -> list[Elements]:
         """Return the elements of the outputs, given those of the inputs; numbers stand for literals."""
-        env: dict[Variable, Elements] = dict(zip(program.inputs, inputs, strict=True))
+        env: dict[Variable, Any] = dict(zip(program.inputs, inputs, strict=True))
         for v, x in program.constants:
             env[v] = _box(list(x.ravel()), x.shape)
         for op in program.operations:
             if op.primitive is map_program:
                 env.update(zip(op.outputs, self.map(op, env), strict=True))
+            elif op.primitive in LOWERINGS and not op.outputs[0].type.shape:
+                env[op.outputs[0]] = self.single(op, env)
             else:
                 env[op.outputs[0]] = self.operation(op, env)
         return [self.read(a, env) for a in program.outputs]
@@ -180,12 +194,21 @@ class Unroller:
             for x, v, s in zip(stacked, op.outputs, op.params["summed"], strict=True)
         ]
 
-    def read(self, atom: Any, env: dict[Variable, Elements]) -> Elements:
-        return _box([atom.value], ()) if isinstance(atom, Literal) else env[atom]
+    def read(self, atom: Any, env: dict[Variable, Any]) -> Elements:
+        x = atom.value if isinstance(atom, Literal) else env[atom]
+        return x if type(x) is np.ndarray else _box([x], ())
+
+    def single(self, op: Operation, env: dict[Variable, Any]) -> Any:
+        """The one element of an elementwise operation on arrays without axes; `env` may have it without an array."""
+        values = []
+        for a in op.inputs:
+            x = a.value if isinstance(a, Literal) else env[a]
+            values.append(x[()] if type(x) is np.ndarray else x)
+        return self.element(op.primitive, list(map(_dtype, op.inputs)), op.outputs[0].type.dtype, *values)
 
     def operation(self, op: Operation, env: dict[Variable, Elements]) -> Elements:
         p, out = op.primitive, op.outputs[0].type
-        if p in _INDEXED:
+        if p in INDEXED:
             split = 1 if p is indexing.index else 2
             args = [self.converted(self.read(a, env), _dtype(a), out.dtype) for a in op.inputs[:split]]
             args += [self.read(a, env).astype(np.intp) for a in op.inputs[split:]]
@@ -309,7 +332,7 @@ class MapWriter:
             argument.add_attribute("noalias")
         whole = ir.Constant(i64, 0), ir.Constant(i64, params["size"])
         low, high = whole if split is None else self.function.args[-2:]
-        builder: Any = ir.IRBuilder(self.function.append_basic_block("entry"))
+        builder: Any = Builder(self.function.append_basic_block("entry"))
         em = Emitter(builder, self.library)
 
         def tiled(v: Variable, with_axis: bool = True) -> tiles.Tiled:

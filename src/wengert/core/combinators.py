@@ -137,14 +137,21 @@ class Elementwise(Primitive):
 
     def output_type(self, args: Sequence[Any], params: dict[str, Any]) -> ArrayType:
         """Broadcast the shapes; the dtype is found on single elements."""
-        shapes = {a.shape for a in args if isinstance(a, ArrayType)}
-        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
-        key = (*(a.dtype if type(a) is ArrayType else (type(a), a) for a in args), repr(params) if params else "")
+        key = (*[a if type(a) is ArrayType else _kind(a) for a in args], repr(params) if params else "")
         known = self._types.get(key)
         if known is None:
+            shapes = {a.shape for a in args if isinstance(a, ArrayType)}
+            shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
             single = [ArrayType((1,), a.dtype) if isinstance(a, ArrayType) else a for a in args]
-            known = self._types[key] = super().output_type(single, params).dtype
-        return ArrayType(shape, known)
+            known = self._types[key] = ArrayType(shape, super().output_type(single, params).dtype)
+        return known
+
+
+def _kind(number: Any) -> Any:
+    """What the dtype of a result depends on: the value only of a Python integer, which may be too large for one."""
+    if isinstance(number, np.generic):
+        return number.dtype
+    return type(number) if type(number) in (float, bool, complex) else (type(number), number)
 
 
 class Unary(Elementwise):

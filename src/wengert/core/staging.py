@@ -100,11 +100,11 @@ class Stage(Level):
             params = {**params, "donate": False}  # who may overwrite what is for the compiler to find out
         if "copy" in params:
             params = {k: v for k, v in params.items() if k != "copy"}
-        inputs = tuple(self.atom(x) for x in args)
-        types = output_types(primitive, [a.value if isinstance(a, Literal) else a.type for a in inputs], params)
-        outputs = tuple(self.variable(t) for t in types)
+        inputs = tuple([x.variable if type(x) is Staged and x.level is self else self.atom(x) for x in args])
+        types = output_types(primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params)
+        outputs = tuple([self.variable(t) for t in types])
         self.operations.append(Operation(primitive, inputs, params, outputs, user_location()))
-        staged = tuple(self.staged(v) for v in outputs)
+        staged = tuple([self.staged(v) for v in outputs])
         return staged if primitive.multiple else staged[0]
 
     def program(self, name: str, outputs: Sequence[Any]) -> Program:
