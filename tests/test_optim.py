@@ -20,6 +20,7 @@ GRADIENT_METHODS = {
     "momentum": optim.momentum(0.05),
     "nesterov": optim.nesterov(0.05),
     "adam": optim.adam(0.1),
+    "rmsprop": optim.rmsprop(optim.exponential_decay(0.1, 0.98)),
 }
 
 
@@ -141,7 +142,7 @@ def test_dtypes_are_kept_and_complex_parameters_descend(name, dtype):
     x, state = run(opt, lambda x: np.sum(np.abs(x - target) ** 2), np.zeros(2, dtype), 700)
     assert x.dtype == dtype
     np.testing.assert_allclose(x, target, atol=1e-3)
-    if name == "adam":
+    if name in ("adam", "rmsprop"):
         assert state.square.dtype.kind == "f"
 
 
@@ -153,7 +154,7 @@ def test_a_numpy_learning_rate_does_not_promote_float32():
 
 @pytest.mark.parametrize("name", GRADIENT_METHODS)
 def test_a_step_can_be_differentiated(name):
-    opt = {"sgd": optim.sgd, "momentum": optim.momentum, "nesterov": optim.nesterov, "adam": optim.adam}[name]
+    opt = getattr(optim, name)
 
     def loss_after_training(rate):
         x, _ = run(opt(rate), lambda x: np.sum((x - 1.0) ** 4), np.array([0.0, 0.5]), 3)
@@ -163,6 +164,17 @@ def test_a_step_can_be_differentiated(name):
     slope = (loss_after_training(0.05 + h) - loss_after_training(0.05 - h)) / (2 * h)
     assert wengert.grad(loss_after_training)(0.05) == pytest.approx(slope, rel=1e-6)
     assert wengert.derivative(loss_after_training, 0.05) == pytest.approx(slope, rel=1e-6)
+
+
+def test_two_steps_of_rmsprop_by_hand():
+    opt = optim.rmsprop(0.01, decay=0.8, epsilon=1e-3, initial=1.0)
+    x, state = opt.update(2.0, opt.init(1.0), 1.0)
+    assert state.square == pytest.approx(0.8 + 0.2 * 4.0)
+    assert x == pytest.approx(1.0 - 0.01 * 2.0 / (np.sqrt(1.6) + 1e-3))
+    first = x
+    x, state = opt.update(-1.0, state, x)
+    assert state.square == pytest.approx(0.8 * 1.6 + 0.2)
+    assert x == pytest.approx(first + 0.01 / (np.sqrt(1.48) + 1e-3))
 
 
 def test_differentiating_adam_at_a_zero_gradient_is_finite():

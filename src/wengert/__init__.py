@@ -14,6 +14,7 @@ from wengert.derivatives.custom import custom_jvp, custom_rule, custom_vjp, stop
 from wengert.derivatives.forward import derivative, jvp
 from wengert.derivatives.gradient import grad, linearize, value_and_grad, vjp
 from wengert.derivatives.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
+from wengert.derivatives.products import elementwise_grad, ggnvp
 from wengert.derivatives.recompute import checkpoint
 from wengert.derivatives.variables import Variable, variable
 from wengert.derivatives.vectorize import vmap
@@ -38,9 +39,11 @@ __all__ = [
     "custom_vjp",
     "derivative",
     "detect_nonfinite",
+    "elementwise_grad",
     "errors",
     "fixed_point",
     "for_loop",
+    "ggnvp",
     "grad",
     "hessian",
     "hvp",

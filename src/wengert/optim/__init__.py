@@ -5,7 +5,7 @@
 """
 
 from wengert.optim.clipping import clip_by_global_norm, clip_by_value, global_norm
-from wengert.optim.descent import Optimizer, adam, chain, momentum, nesterov, sgd
+from wengert.optim.descent import Optimizer, adam, chain, momentum, nesterov, rmsprop, sgd
 from wengert.optim.ravel import ravel
 from wengert.optim.schedules import constant, cosine_decay, exponential_decay, piecewise_constant, warmup
 from wengert.optim.solvers import least_squares, minimize, root
@@ -26,6 +26,7 @@ __all__ = [
     "nesterov",
     "piecewise_constant",
     "ravel",
+    "rmsprop",
     "root",
     "sgd",
     "warmup",

@@ -63,6 +63,13 @@ class AdamState(NamedTuple):
     square: Any
 
 
+class RMSPropState(NamedTuple):
+    """State of `rmsprop`: the number of steps done, and the average of the squared magnitude of the gradient."""
+
+    step: int
+    square: Any
+
+
 def sgd(learning_rate: float | Schedule) -> Optimizer:
     """Gradient descent: x ← x - α g. Stochastic when the gradients are those of random batches.
 
@@ -231,6 +238,54 @@ def adam(
             square,
         )
         return params, AdamState(step, mean, square)
+
+    return Optimizer(init, update)
+
+
+def rmsprop(
+    learning_rate: float | Schedule = 1e-3, decay: float = 0.9, epsilon: float = 1e-8, initial: float = 0.0
+) -> Optimizer:
+    r"""RMSProp: the gradient divided by a running root mean square of itself, for each parameter.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        The step length, or a schedule.
+    decay : float
+        Decay of the average of \|g\|².
+    epsilon : float
+        Added to the root mean square.
+    initial : float
+        Where the average starts. With 0 the first steps are long, 1/√(1 - `decay`) times the learning rate; HIPS
+        autograd starts at 1.
+
+    Returns
+    -------
+    Optimizer
+
+    References
+    ----------
+    T. Tieleman and G. Hinton, "Lecture 6.5: rmsprop", Neural Networks for Machine Learning, 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import optim
+    >>> optimizer = optim.rmsprop(0.1, decay=0.75)
+    >>> params, state = optimizer.update(np.array([-8.0, 0.5]), optimizer.init(np.zeros(2)), np.zeros(2))
+    >>> params.round(4)
+    array([ 0.2, -0.2])
+    """
+
+    def init(params: Any) -> RMSPropState:
+        return RMSPropState(0, map_leaves(lambda x: _squared_magnitude(_zeros(x)) + initial, params))
+
+    def update(gradient: Any, state: RMSPropState, params: Any) -> tuple[Any, RMSPropState]:
+        _require_like(gradient, params)
+        rate = _rate(learning_rate, state.step)
+        square = map_leaves(lambda v, g: decay * v + (1 - decay) * _squared_magnitude(g), state.square, gradient)
+        params = map_leaves(lambda x, g, v: x - rate * g / (np.sqrt(v) + epsilon), params, gradient, square)
+        return params, RMSPropState(state.step + 1, square)
 
     return Optimizer(init, update)
 
