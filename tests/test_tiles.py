@@ -33,10 +33,10 @@ def test_sizes_and_types(n, dtype):
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, np.int64, np.int16, bool])
-@pytest.mark.parametrize("n", [11, 37])
+@pytest.mark.parametrize("n", [37])
 def test_numbers_keep_their_places(dtype, n):
     rng = np.random.default_rng(0)
-    rows = [rng.integers(0, 100, (n, numbers)).astype(dtype) for numbers in (1, 2, 3, 4, 5, 7, 8, 9, 11, 23)]
+    rows = [rng.integers(0, 100, (n, numbers)).astype(dtype) for numbers in (1, 2, 3, 6, 11)]
     turned = jit(vmap(lambda rows, row: [(r[::-1], r | row[0] if dtype is bool else r + row[0]) for r in rows]))
     other = rng.integers(0, 2, (n, 2)).astype(dtype)
     for x, (back, changed) in zip(rows, turned(rows, other), strict=True):
