@@ -30,6 +30,7 @@ _INNER = 128
 _MOST_COLUMN_BYTES = 1024  # of a row of y
 _MOST_BYTES = 1 << 19  # of y
 _LEAST_WORK = 1 << 14  # multiplications
+_SIZES = {"float": 4, "double": 8}
 
 
 @functools.cache
@@ -69,8 +70,6 @@ class ProductWriter:
         self.x, self.y = product.factors
         self.leaves = [self.x.variable, self.y.variable]
         self.results = list(product.operation.outputs)
-        self.number = llvm_type(self.results[0].type.dtype)
-        self.lanes = _register_bytes() // self.results[0].type.dtype.itemsize
         self.rows, self.inner = _shape(self.x)
         self.columns = self.y.variable.type.shape[1]
         # How far apart the rows and columns of x are in memory.
@@ -78,85 +77,112 @@ class ProductWriter:
         self.function: Any = None
 
     def write(self) -> None:
-        """Emit the function."""
+        """Emit the function: its tiles are written once for all products of the module."""
+        number = llvm_type(self.results[0].type.dtype)
         split = parallel.choose_split((self.rows,), 0.02 * self.rows * self.inner * self.columns)
-        types = [self.number.as_pointer()] * 3 + ([_I64, _I64] if split is not None else [])
+        types = [number.as_pointer()] * 3 + ([_I64, _I64] if split is not None else [])
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
         function.linkage = "internal"
-        for attribute in ("noinline", "nounwind"):
+        for attribute in ("alwaysinline", "nounwind"):
             function.attributes.add(attribute)
         for argument in function.args[:3]:
             argument.add_attribute("noalias")
         b: Any = Builder(function.append_basic_block("entry"))
-        self.pointers = function.args[:3]
         low, high = function.args[3:] if split is not None else (_constant(0), _constant(self.rows))
-        tall = 8 if self.lanes * self.results[0].type.dtype.itemsize == 64 else 4
-        count = b.sub(high, low)
-        middle = b.add(low, b.sub(count, b.urem(count, _constant(tall))))
-        clear = self.module.declare_intrinsic("llvm.memset", [_I8P, _I64])
-        row_bytes = _constant(self.columns * self.results[0].type.dtype.itemsize)
-        first_row = b.bitcast(b.gep(self.pointers[2], [b.mul(low, _constant(self.columns))], inbounds=True), _I8P)
-        b.call(
-            clear, [first_row, ir.Constant(ir.IntType(8), 0), b.mul(count, row_bytes), ir.Constant(ir.IntType(1), 0)]
-        )
-        with loop(b, _constant(0), _constant(self.inner), _INNER) as start:
-            stop = b.add(start, _constant(_INNER))
-            stop = b.select(b.icmp_signed("<", stop, _constant(self.inner)), stop, _constant(self.inner))
-            with loop(b, _constant(0), _constant(self.columns), 2 * self.lanes) as column:
-                for first, last, rows in ((low, middle, tall), (middle, high, 1)):
-                    with b.if_then(b.icmp_signed("<", first, last)), loop(b, first, last, rows) as row:
-                        self._tile(b, row, column, rows, start, stop)
+        tall = 8 if _register_bytes() == 64 else 4
+        middle = b.sub(high, b.urem(b.sub(high, low), _constant(tall)))
+        sizes = [_constant(n) for n in (self.inner, self.columns, *self.strides)]
+        b.call(_tiles(self.module, number, tall), [*function.args[:3], low, middle, *sizes])
+        if self.rows % tall or (split is not None and split.grain % tall):
+            b.call(_tiles(self.module, number, 1), [*function.args[:3], middle, high, *sizes])
         b.ret_void()
         self.function = function if split is None else parallel.write_launcher(self.module, function, split)
 
-    def _tile(self, b: Any, row: Register, column: Register, rows: int, low: Register, high: Register) -> None:
-        """Add the products over a slice of the inner index to a tile of the result, of two vectors in each row."""
-        x, y, out = self.pointers
-        vector = ir.VectorType(self.number, self.lanes)
-        places = []
-        for i in range(rows):
-            start = b.add(b.mul(b.add(row, _constant(i)), _constant(self.columns)), column)
-            for j in (0, self.lanes):
-                place = b.gep(out, [b.add(start, _constant(j))], inbounds=True)
-                places.append(b.bitcast(place, vector.as_pointer()))
-        align = self.results[0].type.dtype.itemsize
-        sums = [b.load(p, align=align) for p in places]
-        before = b.block
-        body = b.append_basic_block("inner")
-        b.branch(body)
-        b.position_at_end(body)
-        k = b.phi(_I64)
-        k.add_incoming(low, before)
-        phis = [b.phi(vector) for _ in sums]
-        start = b.add(b.mul(k, _constant(self.columns)), column)
-        right = []
-        for j in (0, self.lanes):
-            place = b.gep(y, [b.add(start, _constant(j))], inbounds=True)
-            right.append(b.load(b.bitcast(place, vector.as_pointer()), align=align))
-        new = []
-        for i in range(rows):
-            place = b.add(
-                b.mul(b.add(row, _constant(i)), _constant(self.strides[0])), b.mul(k, _constant(self.strides[1]))
-            )
-            left = self._broadcast(b, b.load(b.gep(x, [place], inbounds=True)))
-            for j in (0, 1):
-                new.append(b.fadd(phis[2 * i + j], b.fmul(left, right[j], flags=("contract",)), flags=("contract",)))
-        for phi, first, following in zip(phis, sums, new, strict=True):
-            phi.add_incoming(first, before)
-            phi.add_incoming(following, body)
-        following = b.add(k, _constant(1), flags=("nsw", "nuw"))
-        k.add_incoming(following, body)
-        done = b.append_basic_block("done")
-        b.cbranch(b.icmp_signed("<", following, high), body, done)
-        b.position_at_end(done)
-        for place, value in zip(places, new, strict=True):
-            b.store(value, place, align=align)
 
-    def _broadcast(self, b: Any, x: Register) -> Register:
-        vector = ir.VectorType(self.number, self.lanes)
-        first = b.insert_element(ir.Constant(vector, ir.Undefined), x, ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return b.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
+def _tiles(module: ir.Module, number: Any, height: int) -> ir.Function:
+    """The function for rows from `low` to `high`, in tiles of `height` rows and two vectors of columns."""
+    name = f"product.{number}.{height}"
+    if name in module.globals:
+        return module.globals[name]
+    pointer = number.as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * 3 + [_I64] * 6), name)
+    function.linkage = "internal"
+    for attribute in ("noinline", "nounwind"):
+        function.attributes.add(attribute)
+    for argument in function.args[:3]:
+        argument.add_attribute("noalias")
+    x, y, out, low, high, inner, columns, row_stride, column_stride = function.args
+    b: Any = Builder(function.append_basic_block("entry"))
+    size = _SIZES[str(number)]
+    lanes = _register_bytes() // size
+    vector = ir.VectorType(number, lanes)
+    with b.if_then(b.icmp_signed("<", low, high)):
+        clear = module.declare_intrinsic("llvm.memset", [_I8P, _I64])
+        first = b.bitcast(b.gep(out, [b.mul(low, columns)], inbounds=True), _I8P)
+        length = b.mul(b.mul(b.sub(high, low), columns), _constant(size))
+        b.call(clear, [first, ir.Constant(ir.IntType(8), 0), length, ir.Constant(ir.IntType(1), 0)])
+        width = b.udiv(columns, _constant(lanes))  # in vectors
+        y_vectors, out_vectors = (b.bitcast(p, vector.as_pointer()) for p in (y, out))
+        with loop(b, _constant(0), inner, _INNER) as start:
+            stop = b.add(start, _constant(_INNER))
+            stop = b.select(b.icmp_signed("<", stop, inner), stop, inner)
+            x_start, y_start = b.mul(start, column_stride), b.mul(start, width)
+            with loop(b, _constant(0), width, 2) as column, loop(b, low, high, height) as row:
+                x_place = b.gep(x, [b.add(b.mul(row, row_stride), x_start)], inbounds=True)
+                y_place = b.gep(y_vectors, [b.add(y_start, column)], inbounds=True)
+                place = b.gep(out_vectors, [b.add(b.mul(row, width), column)], inbounds=True)
+                _write_tile(b, x_place, y_place, place, height, (start, stop), (row_stride, column_stride, width))
+    b.ret_void()
+    return function
+
+
+def _write_tile(
+    b: Any, x: Register, y: Register, out: Register, height: int, interval: Any, strides: tuple[Register, ...]
+) -> None:
+    """Add the products over an interval of the inner index to a tile of the result, of two vectors in each row."""
+    vector = out.type.pointee
+    size = _SIZES[str(vector.element)]
+    row_stride, column_stride, width = strides
+    one = _constant(1)
+    lefts, places = [x], []
+    for i in range(height):
+        if i:
+            lefts.append(b.gep(lefts[-1], [row_stride], inbounds=True))
+            out = b.gep(out, [width], inbounds=True)
+        places += [out, b.gep(out, [one], inbounds=True)]
+    sums = [b.load(p, align=size) for p in places]
+    before = b.block
+    body, done = b.append_basic_block("inner"), b.append_basic_block("done")
+    b.branch(body)
+    b.position_at_end(body)
+    k, along_x, along_y = (b.phi(_I64) for _ in range(3))
+    phis = [b.phi(vector) for _ in sums]
+    first = b.gep(y, [along_y], inbounds=True)
+    right = [b.load(p, align=size) for p in (first, b.gep(first, [one], inbounds=True))]
+    new = []
+    for i, left in enumerate(lefts):
+        number = _broadcast(b, b.load(b.gep(left, [along_x], inbounds=True)), vector)
+        for j in (0, 1):
+            product = b.fmul(number, right[j], flags=("contract",))
+            new.append(b.fadd(phis[2 * i + j], product, flags=("contract",)))
+    start, stop = interval
+    counters = ((k, start, one), (along_x, _constant(0), column_stride), (along_y, _constant(0), width))
+    following = [b.add(counter, step, flags=("nsw", "nuw")) for counter, _, step in counters]
+    for phi, value, next_ in zip(
+        (*phis, k, along_x, along_y), (*sums, *(c[1] for c in counters)), (*new, *following), strict=True
+    ):
+        phi.add_incoming(value, before)
+        phi.add_incoming(next_, body)
+    b.cbranch(b.icmp_signed("<", following[0], stop), body, done)
+    b.position_at_end(done)
+    for place, value in zip(places, new, strict=True):
+        b.store(value, place, align=size)
+
+
+def _broadcast(b: Any, x: Register, vector: Any) -> Register:
+    first = b.insert_element(ir.Constant(vector, ir.Undefined), x, ir.Constant(ir.IntType(32), 0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return b.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
 
 
 def _constant(n: int) -> Register:
