@@ -57,9 +57,11 @@ allocate:
   %n = add i64 %n.in, %n.out
   %n.buffers = add i64 %n, 2
   %buffers = alloca ptr, i64 %n.buffers
-  %status = alloca i64
+  %status = alloca [2 x i64]
   %problem.argument = alloca ptr
+  %status.second = getelementptr i64, ptr %status, i64 1
   store i64 0, ptr %status
+  store i64 0, ptr %status.second
   %status.place = add i64 %n, 1
   %status.at = getelementptr ptr, ptr %buffers, i64 %status.place
   store ptr %status, ptr %status.at

@@ -107,10 +107,10 @@ class CheckedCall:
         workspace = np.empty(self.workspace_bytes + ALIGNMENT if self.workspace_bytes else 0, np.uint8)
         start = -(-workspace.ctypes.data // ALIGNMENT) * ALIGNMENT if self.workspace_bytes else None
         addresses = [a.ctypes.data for a in (*ins, *outs) if a is not None]
-        status = ctypes.c_int64(0)
+        status = (ctypes.c_int64 * 2)(0, 0)
         self.kernel((ctypes.c_void_p * (len(addresses) + 2))(*addresses, start, ctypes.addressof(status)))
-        if status.value:
-            self.problem(status.value)
+        if status[0]:
+            self.problem(status[0])
         results = tuple(out if out.shape else out[()] for out in outs)
         return results[0] if len(results) == 1 else results
 
@@ -152,8 +152,8 @@ def make_entry(
 ) -> Entry:
     """Make a Python callable of a kernel `void kernel(void **buffers)`.
 
-    The buffers are the data of the inputs, of the outputs, a workspace aligned to 64 bytes (null if it has none), and an
-    integer of 64 bits, the status, which is 0 at the beginning.
+    The buffers are the data of the inputs, of the outputs, a workspace aligned to 64 bytes (null if it has none), and
+    two integers of 64 bits, which are 0 at the beginning: the status, and one that the kernel has for itself.
     The callable takes one positional argument for each input, and returns the only output or a tuple of all. Results
     are new arrays; NumPy scalars for shape ().
 

@@ -18,23 +18,24 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, buffers, cache, loops, products, unroll
+from wengert.compiler import bands, blas, buffers, cache, loops, products, sequential, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
 from wengert.compiler.entry import make_entry
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
-from wengert.compiler.plan import Call, Kernel, Map, Plan, Product, make_plan
+from wengert.compiler.plan import Call, Iteration, Kernel, Map, Plan, Product, make_plan
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
 from wengert.core.values import ArrayType, type_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules import contraction
 from wengert.transforms.custom import custom_call
-from wengert.transforms.mapped import count_elements
+from wengert.transforms.loop_calls import Stack
+from wengert.transforms.loops import loop
 
 #: What writes a step as an LLVM function of its leaves and results.
-Writer = loops.KernelWriter | unroll.MapWriter | products.ProductWriter
+Writer = loops.KernelWriter | unroll.MapWriter | products.ProductWriter | sequential.IterationWriter
 
 _I8P = ir.IntType(8).as_pointer()
 _SIGNATURE = ir.FunctionType(ir.VoidType(), [_I8P.as_pointer()])
@@ -74,7 +75,7 @@ class Executable:
         self.writers: dict[int, loops.KernelWriter] = {}  # those begun in `arrange`, by identity of the kernel
         self.native: NativeModule
         self.segments: list[str | Call] = []
-        self.steps: dict[str, list[Kernel | Map | Product]] = {}
+        self.steps: dict[str, list[Kernel | Map | Product | Iteration]] = {}
         self.symbols: dict[str, int] = {}
         self.stored: tuple[int, ...] = ()
         self.timings: dict[str, float] = {}
@@ -93,7 +94,7 @@ class Executable:
     def passes(self) -> Passes:
         """How much LLVM is to do: whole programs written out, alone or in a loop, gain from all of it."""
         steps = itertools.chain.from_iterable(self.steps.values())
-        return Passes.ALL if self.plan is None or any(isinstance(s, Map) for s in steps) else Passes.LOOPS
+        return Passes.ALL if self.plan is None or any(isinstance(s, (Map, Iteration)) for s in steps) else Passes.LOOPS
 
     @property
     def workspace(self) -> int:
@@ -108,7 +109,7 @@ class Executable:
         """Where a variable is in memory: kind ("in", "out", "constant", "temp"), and its number or offset."""
         return self.layout.places[self.root(v)]
 
-    def open_segment(self) -> list[Kernel | Map | Product]:
+    def open_segment(self) -> list[Kernel | Map | Product | Iteration]:
         """The steps of the last native function; of a new one, if the last segment is a call."""
         if not self.segments or isinstance(self.segments[-1], Call):
             name = f"segment{len(self.steps)}"
@@ -140,13 +141,18 @@ class Executable:
             release_gil=self.work > _SHORT_WORK,
             name=self.program.name,
             keep_alive=(self.native, self.constants),
+            problem=self.problem,
             mismatch=mismatch,
         )
 
     @property
     def work(self) -> int:
         """Number of elements that are computed, roughly the nanoseconds that it takes."""
-        return count_elements(self.program)
+        return sequential.count_work(self.program)
+
+    def problem(self, status: int) -> None:
+        """Raise the exception for the status that a call has left behind."""
+        raise sequential.describe_problem(self.program, status)
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Run on plain values of the types of the program."""
@@ -161,7 +167,8 @@ class Executable:
         outputs = [np.empty(t.shape, t.dtype) for t in self.out_types]
         work = np.empty(self.workspace + _ALIGNMENT, np.uint8)
         start = -work.ctypes.data % _ALIGNMENT
-        addresses = [x.ctypes.data for x in (*inputs, *outputs)] + [work.ctypes.data + start]
+        status = (ctypes.c_int64 * 2)(0, 0)
+        addresses = [x.ctypes.data for x in (*inputs, *outputs)] + [work.ctypes.data + start, ctypes.addressof(status)]
         table = (ctypes.c_void_p * len(addresses))(*addresses)
 
         arrays: dict[str, Sequence[np.ndarray]] = {
@@ -178,9 +185,20 @@ class Executable:
             same = kind != "out" or (array.dtype == v.type.dtype and array.size == math.prod(v.type.shape))
             return array.reshape(v.type.shape) if same else np.ndarray(v.type.shape, v.type.dtype, buffer=array)
 
+        try:
+            self._run_in_turn(table, status, view)
+        finally:
+            sequential.free_all(status[1])
+        results = [o[()] if o.ndim == 0 else o for o in outputs]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _run_in_turn(self, table: Any, status: Any, view: Callable[[Variable], np.ndarray]) -> None:
+        stacks: list[Any] = []  # of unknown length, of loops that NumPy does: their handles are numbers in this list
         for segment in self.segments:
             if isinstance(segment, str):
                 self.functions[segment](table)
+                if status[0]:
+                    self.problem(status[0])
                 continue
             op = segment.operation
             operands = [a.value if isinstance(a, Literal) else view(a)[()] for a in op.inputs]
@@ -189,9 +207,14 @@ class Executable:
                 continue
             if op.primitive.number >= cache.OWN or op.primitive is custom_call:
                 operands = [x.copy() if isinstance(x, np.ndarray) else x for x in operands]  # it may keep them
+            if op.primitive is loop:
+                operands = sequential.with_stacks(op, operands, stacks)
             in_place = any(v in self.layout.in_place for v in op.outputs)
             result = op.primitive.fun(*operands, **(op.params | {"donate": True} if in_place else op.params))
             for v, value in zip(op.outputs, result if op.primitive.multiple else (result,), strict=True):
+                if isinstance(value, Stack):
+                    stacks.append(value)
+                    value = np.int64(len(stacks) - 1)
                 if np.result_type(value) != v.type.dtype:
                     fail(
                         UnsupportedOperationError,
@@ -201,8 +224,6 @@ class Executable:
                     )
                 if not in_place or value is not operands[0]:
                     np.copyto(view(v), value)
-        results = [o[()] if o.ndim == 0 else o for o in outputs]
-        return results[0] if len(results) == 1 else tuple(results)
 
 
 def generate(program: Program) -> Executable:
@@ -215,6 +236,7 @@ def generate(program: Program) -> Executable:
     clock = Stopwatch()
     host()
     clock("start LLVM")
+    program = sequential.handles(program)
     unrolled = unroll.can_unroll(program)
     clock("plan")
     key = cache.program_key(program)
@@ -282,6 +304,8 @@ def arrange(executable: Executable) -> None:
     executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
+    if any(isinstance(step, Iteration) for step in plan.steps):
+        executable.symbols |= sequential.symbols()
 
 
 def _lay_out(executable: Executable, plan: Plan) -> Layout:
@@ -300,6 +324,8 @@ def _lay_out(executable: Executable, plan: Plan) -> Layout:
         step = plan.steps[n]
         if isinstance(step, Call):
             return plan.base(step) is array and sum(a is array for a in map(plan.root, plan.reads(step))) == 1
+        if isinstance(step, Iteration):
+            return sequential.may_overwrite(step.operation, result, array)
         if not isinstance(step, Kernel) or (plan.base(step) is not array and bands.diagonals(step, patterns)):
             return False
         writer = executable.writers.get(id(step))
@@ -317,7 +343,7 @@ def write(executable: Executable) -> ir.Module:
     if executable.plan is None:
         return _write_unrolled(executable)
     module = ir.Module("program")
-    library = MathLibrary(module)
+    library, scalar_library = MathLibrary(module), MathLibrary(module, vectorise=False)
     names = (f"kernel{i}" for i in itertools.count())
     patterns = bands.nonzeros(executable.plan.program)
     for name, steps in executable.steps.items():
@@ -334,6 +360,12 @@ def write(executable: Executable) -> ir.Module:
                 if writer.is_tiny():
                     parts.append(writer)
                     continue
+            elif isinstance(step, Iteration):
+                over = {v: x for v, x in executable.layout.in_place.items() if v in step.results}
+                writer = sequential.IterationWriter(step.operation, over)
+                writer.write(module, scalar_library, next(names), executable.program)
+                parts.append(writer)
+                continue
             else:
                 writer = unroll.MapWriter(step.operation, module, library, next(names))
             writer.write()
@@ -414,8 +446,11 @@ def _write_segment(
     function = ir.Function(module, _SIGNATURE, name)
     em = Emitter(Builder(function.append_basic_block("entry")), library)
     b = em.builder
-    count = len(program.inputs) + len(program.outputs) + 1
-    pointers = _load_pointers(em, function.args[0], count)
+    count = len(program.inputs) + len(program.outputs) + 2
+    *pointers, status = _load_pointers(em, function.args[0], count)
+    status = b.bitcast(status, sequential.STATUS)
+    iterates = any(isinstance(writer, sequential.IterationWriter) for writer in parts)
+    end = b.append_basic_block("end") if iterates else None
 
     @functools.cache
     def address(v: Variable) -> Register:
@@ -439,10 +474,14 @@ def _write_segment(
             writer.write_here(em, address)
             continue
         variables = (*writer.leaves, *writer.results)
-        b.call(
-            writer.function,
-            [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables],
-        )
+        arguments = [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables]
+        if isinstance(writer, sequential.IterationWriter):
+            b.call(writer.function, [*arguments, status])
+            fine = b.append_basic_block("fine")
+            b.cbranch(b.icmp_signed("==", b.load(status), ir.Constant(ir.IntType(64), 0)), fine, end)
+            b.position_at_end(fine)
+            continue
+        b.call(writer.function, arguments)
     for i, atom in copies:
         target = pointers[len(program.inputs) + i]
         t: ArrayType = executable.out_types[i]
@@ -452,4 +491,9 @@ def _write_segment(
         size = int(np.prod(t.shape)) * t.dtype.itemsize
         copy = module.declare_intrinsic("llvm.memcpy", [_I8P, _I8P, ir.IntType(64)])
         b.call(copy, [target, address(atom), ir.Constant(ir.IntType(64), size), ir.Constant(ir.IntType(1), 0)])
+    if end is not None:
+        b.branch(end)
+        b.position_at_end(end)
+        if len(executable.segments) == 1:
+            sequential.free_list(b, status)
     b.ret_void()

@@ -17,9 +17,12 @@ import numpy as np
 
 from wengert.compiler.generate import Executable, write
 from wengert.compiler.native import NativeModule, compile_module
-from wengert.compiler.plan import REDUCTIONS, Call, Kernel, Map, Product
+from wengert.compiler.plan import REDUCTIONS, Call, Iteration, Kernel, Map, Product
 from wengert.core.program import Literal, Operation, Program, Variable, show_type
 from wengert.core.values import ArrayType
+from wengert.transforms.branches import branch
+from wengert.transforms.loop_calls import LoopCall
+from wengert.transforms.loops import loop
 
 _PRINTED_LINES = 24  # of a section, when all are printed
 _SHOWN_LINES = 400  # of a section in a notebook, where it can be folded
@@ -95,7 +98,7 @@ class Inspection:
                 blocks.append(_indent(f"copy {atom!r} to result {number}"))
         return "\n".join(blocks) or "nothing to compute"
 
-    def _describe_step(self, step: Kernel | Map | Product) -> str:
+    def _describe_step(self, step: Kernel | Map | Product | Iteration) -> str:
         if isinstance(step, Map):
             op = step.operation
             inner: Program = op.params["program"]
@@ -105,6 +108,8 @@ class Inspection:
             op = step.operation
             factors = " · ".join(f"{f.variable!r}{'ᵀ' if f.transposed else ''}" for f in step.factors)
             return _block("matrix product by BLAS", ("factors", factors), ("stores", _typed(op.outputs)))
+        if isinstance(step, Iteration):
+            return _describe_iteration(step.operation)
         read, computed = self._inside(step)
         space = " × ".join(map(str, step.space)) or "one element"
         reductions = [
@@ -280,7 +285,9 @@ def _size(t: ArrayType) -> int:
     return int(np.prod(t.shape))
 
 
-def _kind(step: Kernel | Map | Product) -> str:
+def _kind(step: Kernel | Map | Product | Iteration) -> str:
+    if isinstance(step, Iteration):
+        return "branch" if step.operation.primitive is branch else "sequential loop"
     return "loop" if isinstance(step, (Kernel, Map)) else "matrix product"
 
 
@@ -296,6 +303,29 @@ def _fallback(call: Call) -> Fallback:
 def _describe_call(fallback: Fallback, op: Operation) -> str:
     title = f"{fallback.operation} by NumPy{f'  # {fallback.place}' if fallback.place else ''}"
     return _block(title, ("reads", _names(op.inputs)), ("stores", _typed(op.outputs)))
+
+
+def _describe_iteration(op: Operation) -> str:
+    """A loop over iterations, or a branch, with those inside it."""
+    if op.primitive is branch:
+        cases: tuple[Program, ...] = op.params["branches"]
+        rows = [(f"case {n}", _counted(case.operations) or "nothing") for n, case in enumerate(cases)]
+        return _block("branch", ("reads", _names(op.inputs)), *rows, ("stores", _typed(op.outputs)))
+    call = LoopCall.of(op.inputs, op.params)
+    m = len(call.state)
+    times = f"{call.trips} times" if call.trips is not None else f"{call.n!r} times"
+    title = f"sequential loop, {'while a condition is true' if call.condition is not None else times}"
+    kept = call.element_types
+    size = sum(_size(t) * t.dtype.itemsize for t in kept)
+    text = _block(
+        title + (", last to first" if call.reverse else ""),
+        ("reads", _names([*call.constants, *call.stacks])),
+        ("updates", _typed(op.outputs[:m])),
+        ("computes", _counted(call.body.operations)),
+        ("keeps", f"{size:,} bytes per iteration: {', '.join(map(show_type, kept))}" if kept else ""),
+    )
+    inner = [_describe_iteration(o) for o in call.body.operations if o.primitive in (loop, branch)]
+    return "\n".join([text, *map(_indent, inner)])
 
 
 def _names(atoms: Sequence[object]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas, writes
+from wengert.compiler import blas, sequential, writes
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -87,7 +87,11 @@ class Map(_Single):
     """A loop over examples with an unrolled program as its body."""
 
 
-Step = Kernel | Call | Product | Map
+class Iteration(_Single):
+    """A loop or branch, written as such."""
+
+
+Step = Kernel | Call | Product | Map | Iteration
 
 
 @dataclasses.dataclass
@@ -180,23 +184,26 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
     """
     definitions = {v: op for op in program.operations for v in op.outputs}
     kinds: dict[Variable, str] = dict.fromkeys((*program.inputs, *(v for v, _ in program.constants)), "buffer")
+    iterations = sequential.writable(program)
     for op in program.operations:
         for v in op.outputs:
             if is_reduction(op):
                 kinds[v] = "reduction"
             elif op.primitive is map_program:
                 kinds[v] = "map"
+            elif id(op) in iterations:
+                kinds[v] = "iteration"
             elif blas.is_product(op):
                 kinds[v] = "product"
             elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
                 kinds[v] = "alias"
             else:
                 kinds[v] = "pulled" if is_pullable(op) and stored.count(v) < 2 else "call"
-    buffers = {v for v, k in kinds.items() if k in ("buffer", "reduction", "call", "product", "map")}
+    buffers = {v for v, k in kinds.items() if k in ("buffer", "reduction", "call", "product", "map", "iteration")}
     buffers.update(stored)
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
-        if kinds[op.outputs[0]] in ("call", "alias", "map"):
+        if kinds[op.outputs[0]] in ("call", "alias", "map", "iteration"):
             buffers.update(a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled")
         if kinds[op.outputs[0]] == "product":
             buffers.update(f.variable for f in blas.factors(op, definitions) if kinds[f.variable] == "pulled")
@@ -329,6 +336,8 @@ def _group(
             calls.setdefault(own, []).append(Call(op))
         elif kind == "map":
             calls.setdefault(own, []).append(Map(op))
+        elif kind == "iteration":
+            calls.setdefault(own, []).append(Iteration(op))
         elif kind == "product":
             calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":

@@ -16,15 +16,20 @@ import numpy as np
 
 from wengert.compiler.expand import expansion, taken_apart
 from wengert.compiler.maps import merge_maps
+from wengert.compiler.trim import trim
 from wengert.compiler.unroll import can_unroll
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.core.program import Atom, Literal, Operation, Program, Variable, content, output_types, uniform_value
+from wengert.core.staging import record
 from wengert.core.values import ArrayType, type_of
 from wengert.derivatives.custom import constant_identity
 from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
 from wengert.rules.structural import transpose
+from wengert.transforms.branches import branch, close_all
+from wengert.transforms.loop_calls import COUNTER, DYNAMIC, LoopCall, closed, element_type, with_ignored
+from wengert.transforms.loops import loop
 from wengert.transforms.mapped import map_program
 from wengert.transforms.programs import without_unused
 
@@ -36,11 +41,11 @@ class Builder:
 
     def __init__(self, rules: Sequence[tuple[str, Rule]]) -> None:
         self.rules = rules
+        self.concerning: dict[Primitive, list[Rule]] = {}
         self.operations: list[Operation] = []
         self.definitions: dict[Variable, Operation] = {}
         self.known: dict[Any, tuple[Variable, ...]] = {}
         self.count = 0
-        self.concerning: dict[Primitive, list[Rule]] = {}
         self.location: Any = None
 
     def variable(self, type_: ArrayType) -> Variable:
@@ -116,6 +121,15 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                     op = op._replace(params={**op.params, "program": example})
                 else:
                     inner = taken_apart(op)
+            if op.primitive is e.add and DYNAMIC in op.outputs[0].type.shape:
+                length = _length(builder.definitions[env[op.inputs[0]]])  # type: ignore[index]
+                op, n = _sum_of_stacks(op)
+                env[n] = length
+            if op.primitive in (loop, branch):
+                op, added = _simplified_inside(op, without)
+                for v, value in added:
+                    env[v] = new = builder.variable(v.type)
+                    constants.append((new, value))
             if inner is not None:
                 define_constants(inner)
                 env.update(zip(inner.inputs, map(read, op.inputs), strict=True))
@@ -132,8 +146,44 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
         builder.location = op.location
         rebuild([op])
     results = [read(a) for a in program.outputs]
-    whole = without_unused(Program(program.name, inputs, constants, builder.operations, results))
+    whole = trim(without_unused(Program(program.name, inputs, constants, builder.operations, results)))
     return whole if "merge maps" in without else merge_maps(whole, lambda example: simplify(example, without))
+
+
+def _length(op: Operation) -> Atom:
+    """The number of elements of the stacks that a loop makes."""
+    return op.inputs[0] if op.params["condition"] is None else op.outputs[-1]
+
+
+def _sum_of_stacks(op: Operation) -> tuple[Operation, Variable]:
+    """The sum of two stacks of unknown length as a loop, and the variable for its number of iterations."""
+    n = Variable(-1, COUNTER)
+    type_ = op.outputs[0].type
+    element = element_type(type_)
+    body = record(lambda _i, x, y: [x + y], [COUNTER, element, element], "sum")
+    call = LoopCall(body, None, None, n, [], [], list(op.inputs), axis=type_.shape.index(DYNAMIC))
+    return op._replace(primitive=loop, inputs=tuple(call.operands), params=call.params), n
+
+
+def _simplified_inside(op: Operation, without: Sequence[str]) -> tuple[Operation, list[tuple[Variable, Any]]]:
+    """A loop or branch with simplified programs, and the arrays that became operands of it with that."""
+    if op.primitive is branch:
+        count = len(op.inputs) - 1
+        cases, arrays = close_all([simplify(p, without) for p in op.params["branches"]], count)
+        added = [(Variable(-1, type_of(x)), x) for x in arrays]
+        return op._replace(inputs=(*op.inputs, *(v for v, _ in added)), params={**op.params, "branches": cases}), added
+    call = LoopCall.of(op.inputs, op.params)
+    k = len(call.constants)
+    body, arrays = closed(simplify(call.body, without), 1 + k)
+    condition = call.condition
+    if condition is not None:
+        condition, others = closed(simplify(condition, without), k)
+        condition = with_ignored(condition, k, map(type_of, arrays))
+        body = with_ignored(body, 1 + k + len(arrays), map(type_of, others))
+        arrays = [*arrays, *others]
+    added = [(Variable(-1, type_of(x)), x) for x in arrays]
+    call = call._replace(body=body, condition=condition, constants=[*call.constants, *(v for v, _ in added)])
+    return op._replace(inputs=tuple(call.operands), params=call.params), added
 
 
 # Rules ---------------------------------------------------------------------------------------------------------------
@@ -196,6 +246,8 @@ def _literal_operand(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params:
 
 def _identities(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
     """x·1, x/1, x-0, x+(-0) and -(-x); not of complex numbers, whose products mix the parts."""
+    if p is not e.negative and not any(isinstance(a, Literal) for a in inputs):
+        return None
     if any(_type(a).dtype.kind == "c" for a in inputs):
         return None
     if p in (e.multiply, c.tangent_product) and _is(inputs[0], 1):
@@ -226,8 +278,6 @@ def _powers(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> 
     return None
 
 
-    if p is not e.negative and not any(isinstance(a, Literal) for a in inputs):
-        return None
 def _strong(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
     """A product with a number that is finite and not zero needs no strong zeros; it may be -0.0 where they are 0.0."""
     if p is not c.strong_multiply:
@@ -270,14 +320,6 @@ def _structure(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) 
     return None
 
 
-RULES: list[tuple[str, Rule]] = [
-    ("fold literals", _fold),
-    ("literal operands", _literal_operand),
-    ("identities", _identities),
-    ("powers", _powers),
-    ("strong products", _strong),
-    ("structure", _structure),
-]
 def _is_elementwise(p: Primitive) -> bool:
     return isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p.name not in ("argsort", "argmax", "argmin")
 
@@ -293,3 +335,11 @@ _CONCERNED: dict[str, Callable[[Primitive], bool]] = {
     "structure": lambda p: p in _STRUCTURAL or p in (index, c.reduce_sum, c.conj, constant_identity),
 }
 _STRUCTURAL = (c.reshape, c.broadcast_to, c.astype, transpose)
+RULES: list[tuple[str, Rule]] = [
+    ("fold literals", _fold),
+    ("literal operands", _literal_operand),
+    ("identities", _identities),
+    ("powers", _powers),
+    ("strong products", _strong),
+    ("structure", _structure),
+]

@@ -73,8 +73,8 @@ def _add_into(buffer: Any, ct: Any, *arrays: Any, spec: tuple[Any, ...], donate:
 
 def _update_transpose_v(ct: Any, x: Any, v: Any, *arrays: Any, spec: tuple[Any, ...], donate: bool) -> Any:
     taken = index(ct, *arrays, spec=spec, copy=True)  # a copy, for the buffer of ct is overwritten next
-    if not arrays:
-        return taken
+    if all(shape_of(a) == () for a in arrays):
+        return taken  # one place, written once
     if any(isinstance(a, Value) for a in arrays):
         return where(last_writers(*arrays, shape=x.shape, spec=spec), taken, 0.0)
     winners = _last_writers(x.shape, arrays, spec)

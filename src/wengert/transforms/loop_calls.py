@@ -36,6 +36,10 @@ class Stack:
     def __getitem__(self, i: Any) -> Any:
         return self.items[int(i)]
 
+    def __add__(self, other: Stack) -> Stack:
+        items = [a + b for a, b in zip(self.items, other.items, strict=True)]
+        return Stack(items, element_type(ArrayType(self.shape, self.dtype)), self.shape.index(DYNAMIC))
+
 
 def stack_type(element: ArrayType, trips: int | None, axis: int = 0) -> ArrayType:
     """Type of a stack; `axis` says where the axis of unknown length is shown."""
