@@ -660,11 +660,27 @@ CALCULUS: list[Call] = [
     _c("gradient", CUBE, 0.5, axis=(1, 2)),
     _c("gradient", V, np.array([0.0, 0.5, 0.8, 2.0]), edge_order=2),
     _c("gradient", SQUARE, np.array([0.0, 1.0, 3.0]), SCALAR),
+]
+
+POLYNOMIALS: list[Call] = [
     _c("polyval", V, X),
     _c("polyval", [V[0], V[1]], SCALAR),
     _c("polyval", [1, 2, 3], X),
     _c("vander", VECTOR3),
     _c("vander", VECTOR3, 2, increasing=True),
+    *(_c(name, V, VECTOR3) for name in ("polyadd", "polysub", "polymul", "polydiv")),
+    *(_c(name, V, 2) for name in ("polyder", "polyint")),
+    _c("poly", V),
+    _c("poly", SQUARE),
+    _c("roots", np.array([1.0, 0.3, 0.5, 2.0])),
+    _c("roots", np.array([2.0, 3.0])),
+    _c("polyfit", V, W, 2),
+    _c("i0", X),
+    _c("kaiser", 5, SCALAR, PROTOCOL=False),
+    *(
+        _c(name, X, BODY=lambda ns, x, name=name: x[0] * getattr(ns, name)(3), PROTOCOL=False)
+        for name in ("bartlett", "blackman", "hamming", "hanning")
+    ),
 ]
 
 STANDARD: list[Call] = [
@@ -734,5 +750,6 @@ CALLS: list[Call] = [
     *SORTING,
     *CONTRACTION,
     *CALCULUS,
+    *POLYNOMIALS,
     *STANDARD,
 ]

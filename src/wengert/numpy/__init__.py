@@ -19,6 +19,8 @@ Every name is declared in one of the modules below, whose ``__all__`` lists what
 `sets`         unique, union1d, isin …
 `contraction`  dot, tensordot, einsum …
 `calculus`     interp, gradient, trapezoid, convolve …
+`polynomials`  polyval, polyfit, roots …
+`windows`      kaiser, hanning …
 `brackets`     r_ and c_
 `functional`   piecewise, vectorize, apply_along_axis, fromfunction …
 `comparison`   shape, isclose, allclose, result_type …
@@ -47,6 +49,8 @@ from wengert.numpy import (
     missing,
     padding,
     plain,
+    polynomial,
+    polynomials,
     quantiles,
     random,
     reductions,
@@ -56,6 +60,7 @@ from wengert.numpy import (
     standard,
     statistics,
     ufuncs,
+    windows,
     writing,
 )
 from wengert.numpy.brackets import *  # noqa: F403
@@ -70,6 +75,7 @@ from wengert.numpy.joining import *  # noqa: F403
 from wengert.numpy.missing import *  # noqa: F403
 from wengert.numpy.padding import *  # noqa: F403
 from wengert.numpy.plain import *  # noqa: F403
+from wengert.numpy.polynomials import *  # noqa: F403
 from wengert.numpy.quantiles import *  # noqa: F403
 from wengert.numpy.reductions import *  # noqa: F403
 from wengert.numpy.sets import *  # noqa: F403
@@ -78,9 +84,10 @@ from wengert.numpy.sorting import *  # noqa: F403
 from wengert.numpy.standard import *  # noqa: F403
 from wengert.numpy.statistics import *  # noqa: F403
 from wengert.numpy.ufuncs import *  # noqa: F403
+from wengert.numpy.windows import *  # noqa: F403
 from wengert.numpy.writing import *  # noqa: F403
 
-__all__ = ["emath", "fft", "lib", "linalg", "random"]
+__all__ = ["emath", "fft", "lib", "linalg", "polynomial", "random"]
 __all__ += brackets.__all__
 __all__ += calculus.__all__
 __all__ += comparison.__all__
@@ -93,6 +100,7 @@ __all__ += joining.__all__
 __all__ += missing.__all__
 __all__ += padding.__all__
 __all__ += plain.__all__
+__all__ += polynomials.__all__
 __all__ += quantiles.__all__
 __all__ += reductions.__all__
 __all__ += sets.__all__
@@ -101,4 +109,5 @@ __all__ += sorting.__all__
 __all__ += standard.__all__
 __all__ += statistics.__all__
 __all__ += ufuncs.__all__
+__all__ += windows.__all__
 __all__ += writing.__all__

@@ -1,4 +1,4 @@
-"""Calculus on samples: interpolation, finite differences, integrals, polynomials, convolution."""
+"""Calculus on samples: interpolation, finite differences, integrals, convolution."""
 
 from __future__ import annotations
 
@@ -140,24 +140,4 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     return convolve(a, flip(v), mode)
 
 
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    """Polynomial with coefficients `p`, highest power first, by Horner's rule."""
-    p, x = as_array(p), as_array(x)
-    result = broadcast_to(cast(0, dtype_of(x)), shape_of(x))
-    for i in range(shape_of(p)[0]):
-        result = result * x + p[i]
-    return result
-
-
-@implements(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Matrix of powers."""
-    x = as_array(x)
-    if len(shape_of(x)) != 1:
-        raise ValueError("x must be a one-dimensional array or sequence.")
-    powers = np.arange(shape_of(x)[0] if N is None else N)
-    return x[:, None] ** (powers if increasing else powers[::-1])
-
-
-__all__ = ["convolve", "correlate", "gradient", "interp", "polyval", "trapezoid", "vander"]
+__all__ = ["convolve", "correlate", "gradient", "interp", "trapezoid"]

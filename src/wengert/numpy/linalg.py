@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.core.values import dtype_of, shape_of
-from wengert.errors import UnsupportedOperationError, fail
+from wengert.array import unwrap
+from wengert.core.staging import Staged
+from wengert.core.values import Value, dtype_of, shape_of
+from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
 from wengert.numpy import contraction, indexing, shaping
 from wengert.numpy.dispatch import as_array, call, concrete, implements, no_value, normalise_axes
 from wengert.numpy.norms import as_inexact, as_matrices, matrix_norm, norm, vector_norm
@@ -130,13 +132,38 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     s = svdvals(a)
     rank = sum_((s > rcond * max_(s, axis=-1, keepdims=True, initial=0.0)) * 1)
     x = matmul(pinv(a, rcond), b)
-    if m > n and int(concrete(rank, "lstsq")) == n:
+    if m > n and _has_full_rank(rank, n):
         residual = b - matmul(a, x)
         squares = sum_(absolute(residual) ** 2, axis=0)
         residuals = reshape(squares, (-1,))
     else:
         residuals = np.empty(0, r.real_dtype(a))
     return x, residuals, rank, s
+
+
+def _has_full_rank(rank: Any, n: int) -> bool:
+    """Whether lstsq returns residuals, which it does at full rank; a program that is being recorded assumes so."""
+    numbers = known_numbers(rank)
+    if numbers is None:
+        return True
+    full = numbers == n
+    if np.any(full) and not np.all(full):
+        fail(
+            ConcretizationError,
+            "lstsq returns residuals of matrices of full rank only; under vmap some examples have full rank and some "
+            "not. Compute them from the solution: np.sum(np.abs(b - a @ x) ** 2, axis=0).",
+        )
+    return bool(np.all(full))
+
+
+def known_numbers(x: Any) -> np.ndarray | None:
+    """The numbers behind a value, of all examples of a batch; None if a program is being recorded."""
+    x = unwrap(x)
+    while isinstance(x, Value):
+        if isinstance(x, Staged):
+            return None
+        x = x.parts[0]
+    return np.asarray(x)
 
 
 @implements(np.linalg.tensorinv)
