@@ -346,6 +346,7 @@ def write(executable: Executable) -> ir.Module:
     library, scalar_library = MathLibrary(module), MathLibrary(module, vectorise=False)
     names = (f"kernel{i}" for i in itertools.count())
     patterns = bands.nonzeros(executable.plan.program)
+    numbers = sequential.numbered(executable.program)
     for name, steps in executable.steps.items():
         parts: list[Writer | Product] = []
         for step in steps:
@@ -363,7 +364,7 @@ def write(executable: Executable) -> ir.Module:
             elif isinstance(step, Iteration):
                 over = {v: x for v, x in executable.layout.in_place.items() if v in step.results}
                 writer = sequential.IterationWriter(step.operation, over)
-                writer.write(module, scalar_library, next(names), executable.program)
+                writer.write(module, scalar_library, next(names), numbers)
                 parts.append(writer)
                 continue
             else:

@@ -120,37 +120,40 @@ class Frame:
     Parameters
     ----------
     builder : Builder
-        At the end of the function's entry block.
+        In the entry block of the function.
     status : Register
         Pointer to the status of the call.
-    program : Program
-        The whole program, whose operations problems are numbered by.
+    numbers : dict of int to int
+        The numbers of the operations of the whole program, by identity.
     """
 
-    def __init__(self, builder: Any, status: Register, program: Program) -> None:
-        self.builder, self.status = builder, status
+    def __init__(self, builder: Any, status: Register, numbers: dict[int, int]) -> None:
+        self.builder, self.status, self.numbers = builder, status, numbers
         self.function = builder.function
         self.module: Any = self.function.module
         self.entry = builder.block
-        self.numbers = {id(op): n for n, op in enumerate(all_operations(program))}
         self.scratch = builder.alloca(_I8P)
         self.size = 0
-        self.stop: Any = None
         self.after_entry = builder.append_basic_block("begin")
+        self.exit = builder.append_basic_block("exit")
         builder.position_at_end(self.after_entry)
 
     def finish(self) -> None:
-        """End the entry block, now that the size of the scratch memory is known."""
-        b = Builder(self.entry)
-        b.position_at_end(self.entry)
+        """End the function, now that the size of the scratch memory is known."""
+        self.builder.branch(self.exit)
+        before, after = Builder(self.entry), Builder(self.exit)
+        before.position_at_end(self.entry)
         if self.size > _MOST_ON_STACK:
-            node = self.new_node(b, ir.Constant(_I64, self.size))
-            b.store(b.load(b.bitcast(self.word(b, node, 1), _I8P.as_pointer())), self.scratch)
+            memory = self.call(before, "wengert.raw_malloc", ir.Constant(_I64, self.size))
+            before.store(memory, self.scratch)
+            self.call(after, "wengert.raw_free", after.load(self.scratch))
+            self.stop_if(before, before.icmp_unsigned("==", memory, ir.Constant(_I8P, None)), NO_MEMORY)
         elif self.size:
-            memory: Any = b.alloca(_I8, self.size)
-            memory.align = 64
-            b.store(memory, self.scratch)
-        b.branch(self.after_entry)
+            stack: Any = before.alloca(_I8, self.size)
+            stack.align = 64
+            before.store(stack, self.scratch)
+        before.branch(self.after_entry)
+        after.ret_void()
 
     def slot(self, type_: Any, count: int = 1) -> Register:
         """A place on the stack."""
@@ -195,11 +198,10 @@ class Frame:
         """Return from the function with a status, if there is a problem."""
         b = builder
         stopping, going_on = b.append_basic_block("problem"), b.append_basic_block("fine")
-        branch_ = b.cbranch(problem, stopping, going_on)
-        branch_.set_weights([1, 1 << 20])
+        b.cbranch(problem, stopping, going_on).set_weights([1, 1 << 20])
         inner = Builder(stopping)
         inner.store(ir.Constant(_I64, status), self.status)
-        inner.ret_void()
+        inner.branch(self.exit)
         b.position_at_end(going_on)
 
 
@@ -739,8 +741,8 @@ class IterationWriter:
         self.results = list(operation.outputs)
         self.function: Any = None
 
-    def write(self, module: ir.Module, library: Any, name: str, program: Program) -> None:
-        """Emit the function; `program` is the whole one."""
+    def write(self, module: ir.Module, library: Any, name: str, numbers: dict[int, int]) -> None:
+        """Emit the function; `numbers` are those of the whole program's operations."""
         variables = (*self.leaves, *self.results)
         types = [memory_type(v.type.dtype).as_pointer() for v in variables]
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
@@ -750,7 +752,7 @@ class IterationWriter:
         for argument in self.function.args:
             argument.add_attribute("noalias")
         builder = Builder(self.function.append_basic_block("entry"))
-        frame = Frame(builder, self.function.args[-1], program)
+        frame = Frame(builder, self.function.args[-1], numbers)
         writer = Sequential(Emitter(builder, library), frame)
         pointers = dict(zip(variables, self.function.args, strict=False))
         pointers |= {v: pointers[result] for result, v in self.over.items()}
@@ -763,7 +765,6 @@ class IterationWriter:
         for target, x in zip(targets, outs, strict=True):
             if not (isinstance(x, Memory) and x.pointer is target.pointer):
                 writer.in_memory(x, target.type, target)
-        builder.ret_void()
         frame.finish()
 
 
@@ -863,6 +864,11 @@ def free_list(builder: Any, status: Register) -> None:
         inner.store(ir.Constant(_I64, 0), inner.gep(function.args[0], [ir.Constant(_I64, 1)]))
         inner.ret_void()
     b.call(module.globals[name], [status])
+
+
+def numbered(program: Program) -> dict[int, int]:
+    """The numbers of the operations of a program and of the programs inside it, by identity."""
+    return {id(op): n for n, op in enumerate(all_operations(program))}
 
 
 def describe_problem(program: Program, status: int) -> Exception:
