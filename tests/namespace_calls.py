@@ -677,10 +677,6 @@ POLYNOMIALS: list[Call] = [
     _c("polyfit", V, W, 2),
     _c("i0", X),
     _c("kaiser", 5, SCALAR, PROTOCOL=False),
-    *(
-        _c(name, X, BODY=lambda ns, x, name=name: x[0] * getattr(ns, name)(3), PROTOCOL=False)
-        for name in ("bartlett", "blackman", "hamming", "hanning")
-    ),
 ]
 
 STANDARD: list[Call] = [
@@ -738,6 +734,7 @@ QUESTIONS: list[Call] = [
     _c("shares_memory", X, BODY=lambda ns, x: (ns.shares_memory(x[:, ::2], x[:, 1::2]), ns.shares_memory(x.T, x[1:]))),
     _c("array2string", X),
     _c("array_repr", X, BODY=lambda ns, x: "1.5" in ns.array_repr(0 * x + 1.5)),
+    _c("einsum_path", "ij,jk,k", X, SQUARE, VECTOR3),
     _c("array_str", X, BODY=lambda ns, x: "1.5" in ns.array_str(0 * x + 1.5)),
 ]
 

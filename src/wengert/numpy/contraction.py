@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.array import Array, take_view
 from wengert.array.steps import ReshapeStep
-from wengert.core.values import shape_of
+from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
 from wengert.numpy.joining import stack
@@ -142,6 +142,22 @@ def _rearranged(x: Array, term: str, output: str) -> Any:
     return transpose(x, [term.index(c) for c in output])
 
 
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> Any:
+    """Depends on shapes only."""
+    if isinstance(operands[0], str):
+        operands = (operands[0], *map(_outline, operands[1:]))
+    else:
+        last = len(operands) - len(operands) % 2
+        operands = tuple(_outline(x) if i % 2 == 0 and i < last else x for i, x in enumerate(operands))
+    return np.einsum_path(*operands, optimize=optimize, einsum_call=einsum_call)
+
+
+def _outline(x: Any) -> np.ndarray:
+    """An array of the same shape and dtype without memory of its own."""
+    return np.broadcast_to(np.zeros((), dtype_of(as_array(x))), shape_of(as_array(x)))
+
+
 def _from_lists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """Turn einsum(a, [0, 1], b, [1, 2], [0, 2]) into subscripts and operands."""
 
@@ -208,6 +224,7 @@ __all__ = [
     "cross",
     "dot",
     "einsum",
+    "einsum_path",
     "inner",
     "kron",
     "outer",

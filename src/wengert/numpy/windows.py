@@ -1,11 +1,10 @@
-"""Window functions for spectral analysis, and the Bessel function that one of them is made of."""
+"""The window for spectral analysis that has a parameter, and the Bessel function that it is made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy import bartlett, blackman, hamming, hanning
 
 from wengert.core.values import dtype_of
 from wengert.numpy.dispatch import as_array, call, implements
@@ -33,4 +32,4 @@ def kaiser(M: Any, beta: Any) -> Any:
     return i0(beta * np.sqrt(1 - position**2)) / i0(1.0 * beta)
 
 
-__all__ = ["bartlett", "blackman", "hamming", "hanning", "i0", "kaiser"]
+__all__ = ["i0", "kaiser"]
