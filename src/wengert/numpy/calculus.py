@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis, on_axis
+from wengert.numpy.dispatch import as_array, call, implements, known_numbers, normalise_axes, normalise_axis, on_axis
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import diff
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import broadcast_to, cast, flip, reshape
 from wengert.numpy.sorting import argsort, searchsorted
-from wengert.numpy.ufuncs import blend, clip, conj, equal, greater, less
+from wengert.numpy.ufuncs import absolute, blend, clip, conj, equal, greater, less
 from wengert.rules import contraction
 
 
@@ -30,12 +30,12 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if not shape_of(xp)[0]:
         raise ValueError("array of sample points is empty")
     if period is not None:
-        if period == 0:
+        if np.any(known_numbers(period) == 0):
             raise ValueError("period must be a non-zero value")
-        period = abs(period)
+        period = absolute(period)
         x, xp = x % period, xp % period
         order = argsort(xp)
-        xp, fp = xp[order], fp[order]
+        xp, fp = np.take(xp, order), np.take(fp, order)
         xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
@@ -44,10 +44,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         inner = fp[0] + 0.0 * x
     else:
         i = clip(searchsorted(xp, x, side="right") - 1, 0, last - 1)
-        start, end = xp[i], xp[i + 1]
+        start, end, low, high = np.take(xp, i), np.take(xp, i + 1), np.take(fp, i), np.take(fp, i + 1)
         width = blend(equal(start, end), 1.0, end - start)
-        inner = fp[i] + (x - start) * ((fp[i + 1] - fp[i]) / width)
-        inner = blend(equal(start, end), fp[i + 1], inner)
+        inner = low + (x - start) * ((high - low) / width)
+        inner = blend(equal(start, end), high, inner)
     inner = blend(greater(x, xp[last]), fp[last] if right is None else right, inner)
     return blend(less(x, xp[0]), fp[0] if left is None else left, inner)
 

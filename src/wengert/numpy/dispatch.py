@@ -226,6 +226,16 @@ def is_concrete(x: Any) -> bool:
     return True
 
 
+def known_numbers(x: Any) -> np.ndarray | None:
+    """The numbers behind a value, of all examples of a batch; None if a program is being recorded."""
+    x = unwrap(x)
+    while isinstance(x, Value):
+        if isinstance(x, Staged):
+            return None
+        x = x.parts[0]
+    return np.asarray(x)
+
+
 def given(x: Any) -> bool:
     """Whether an optional argument was given."""
     return x is not None and x is not no_value

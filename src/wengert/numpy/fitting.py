@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array
-from wengert.numpy.linalg import known_numbers, lstsq
+from wengert.numpy.dispatch import as_array, known_numbers
+from wengert.numpy.linalg import lstsq
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.ufuncs import absolute, blend, sqrt
 

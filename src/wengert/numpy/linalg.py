@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.array import unwrap
-from wengert.core.staging import Staged
-from wengert.core.values import Value, dtype_of, shape_of
+from wengert.core.values import dtype_of, shape_of
 from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
 from wengert.numpy import contraction, indexing, shaping
-from wengert.numpy.dispatch import as_array, call, concrete, implements, no_value, normalise_axes
+from wengert.numpy.dispatch import as_array, call, concrete, implements, known_numbers, no_value, normalise_axes
 from wengert.numpy.norms import as_inexact, as_matrices, matrix_norm, norm, vector_norm
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import sum as sum_
@@ -154,16 +152,6 @@ def _has_full_rank(rank: Any, n: int) -> bool:
             "not. Compute them from the solution: np.sum(np.abs(b - a @ x) ** 2, axis=0).",
         )
     return bool(np.all(full))
-
-
-def known_numbers(x: Any) -> np.ndarray | None:
-    """The numbers behind a value, of all examples of a batch; None if a program is being recorded."""
-    x = unwrap(x)
-    while isinstance(x, Value):
-        if isinstance(x, Staged):
-            return None
-        x = x.parts[0]
-    return np.asarray(x)
 
 
 @implements(np.linalg.tensorinv)

@@ -10,11 +10,11 @@ import numpy as np
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.calculus import convolve
 from wengert.numpy.contraction import matmul, outer
-from wengert.numpy.dispatch import as_array, call, implements
+from wengert.numpy.dispatch import as_array, call, implements, known_numbers
 from wengert.numpy.fitting import least_squares_fit
 from wengert.numpy.indexing import trace
 from wengert.numpy.joining import concatenate, stack
-from wengert.numpy.linalg import inv, known_numbers
+from wengert.numpy.linalg import inv
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import broadcast_to, cast, reshape
 from wengert.rules import polynomials as r

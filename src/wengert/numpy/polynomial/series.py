@@ -19,10 +19,9 @@ import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.contraction import tensordot
-from wengert.numpy.dispatch import as_array, call, concrete, implements, normalise_axis
+from wengert.numpy.dispatch import as_array, call, concrete, implements, known_numbers, normalise_axis
 from wengert.numpy.fitting import least_squares_fit
 from wengert.numpy.joining import concatenate, stack
-from wengert.numpy.linalg import known_numbers
 from wengert.numpy.polynomials import roots_of
 from wengert.numpy.reductions import prod
 from wengert.numpy.shaping import moveaxis, reshape
