@@ -100,7 +100,8 @@ def describe(
 ) -> Callable[..., Any]:
     """Give `function` the name of the NumPy (or SciPy) function that it stands for, and a docstring."""
     name = numpy_function.__name__
-    module = ".".join(part for part in numpy_function.__module__.split(".") if not part.startswith("_"))
+    home = getattr(numpy_function, "__module__", "numpy")  # ufuncs have none before NumPy 2.2
+    module = ".".join(part for part in home.split(".") if not part.startswith("_"))
     own = ((implementation and implementation.__doc__) or "").strip()
     if implementation is not None:
         functools.update_wrapper(function, implementation)
