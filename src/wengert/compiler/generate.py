@@ -363,7 +363,7 @@ def write(executable: Executable) -> ir.Module:
                     continue
             elif isinstance(step, Iteration):
                 over = {v: x for v, x in executable.layout.in_place.items() if v in step.results}
-                writer = sequential.IterationWriter(step.operation, over)
+                writer = sequential.IterationWriter(step.operation, over, executable.plan.uniform_operands(step))
                 writer.write(module, scalar_library, next(names), numbers)
                 parts.append(writer)
                 continue

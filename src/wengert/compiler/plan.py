@@ -12,6 +12,7 @@ values of that shape at once (siblings share the loop). A `Call` is an operation
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import KeysView, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from wengert.rules import elementwise as e
 from wengert.rules import indexing, joining, reductions, structural
 from wengert.transforms.mapped import map_program
 
+_SMALL_SPACE = 1 << 14  # elements
 #: Pulled expressions larger than this, counted with repetitions, are cut by storing a part of them.
 MAX_EXPRESSION = 200
 REDUCTIONS = {
@@ -115,8 +117,15 @@ class Plan:
         if isinstance(step, Product):
             return [f.variable for f in step.factors]
         if isinstance(step, Kernel):
-            return list(_leaves(_roots(step, self.definitions), self.definitions, self.buffers, self.aliases)[0])
-        return [a for a in step.operation.inputs if isinstance(a, Variable)]
+            leaves, _ = _leaves(_roots(step, self.definitions), self.definitions, self.buffers, self.aliases)
+            return [v for v in leaves if v not in step.stores]
+        inputs = [a for a in step.operation.inputs if isinstance(a, Variable)]
+        return [a for a in inputs if a in self.buffers or a in self.aliases]
+
+    def uniform_operands(self, step: Iteration) -> dict[Variable, Any]:
+        """The operands that are not in memory, and the number that all elements of each are equal to."""
+        inputs = {a for a in step.operation.inputs if isinstance(a, Variable)} - set(self.reads(step))
+        return {a: uniform_number(a, self.definitions) for a in inputs}
 
     def accesses(self, step: Step) -> writes.Accesses:
         """What a step does with memory."""
@@ -148,6 +157,14 @@ def basic_spec(op: Operation) -> bool:
     if reads:
         return True
     return all(not isinstance(s, slice) or s.step in (None, 1, -1) for s in op.params["spec"])
+
+
+def uniform_number(v: Variable, definitions: dict[Variable, Operation]) -> Any:
+    """The number of which an array of equal elements consists; None if it is none."""
+    op = definitions.get(v)
+    if op is None or op.primitive is not c.broadcast_to or not isinstance(op.inputs[0], Literal):
+        return None
+    return v.type.dtype.type(op.inputs[0].value)
 
 
 def is_pullable(op: Operation) -> bool:
@@ -203,8 +220,10 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
     buffers.update(stored)
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
-        if kinds[op.outputs[0]] in ("call", "alias", "map", "iteration"):
-            buffers.update(a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled")
+        kind = kinds[op.outputs[0]]
+        if kind in ("call", "alias", "map", "iteration"):
+            pulled = [a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled"]
+            buffers.update(a for a in pulled if kind != "iteration" or uniform_number(a, definitions) is None)
         if kinds[op.outputs[0]] == "product":
             buffers.update(f.variable for f in blas.factors(op, definitions) if kinds[f.variable] == "pulled")
     cut = set(buffers)
@@ -316,7 +335,15 @@ def _group(
     def is_stored(v: Variable) -> bool:
         return v in buffers or v in aliases
 
+    def root(v: Variable) -> Variable:
+        while v in aliases:
+            v = aliases[v]
+        return v
+
     calls: dict[int, list[Step]] = {}
+    first_read: dict[Variable, int] = {}
+    reads: dict[Any, set[Variable]] = {}  # of each kernel
+    overwritten: dict[Variable, int] = {}
     for op in program.operations:
         v = op.outputs[0]
         kind = kinds[v]
@@ -328,8 +355,19 @@ def _group(
         operands = op.inputs
         if kind == "product":
             operands = [f.variable for f in blas.factors(op, definitions)]
+        source = op.inputs[0] if kind == "reduction" else None
+        if source in buffers and kinds[source] == "pulled":
+            # What a loop stores it can also reduce, unless it writes a part of an array only.
+            key = level[source], source.type.shape, None
+            if key in kernels and source in kernels[key].stores:
+                kernels[key].reductions.append(op)
+                level[v] = level[source]
+                continue
         leaves, _ = _leaves(operands, definitions, buffers, aliases)
         own = 1 + max((level[x] for x in leaves), default=0)
+        for x in map(root, leaves):
+            first_read[x] = min(own, first_read.get(x, own))
+        key = own, v.type.shape, None
         for out in op.outputs:
             level[out] = own
         if kind == "call":
@@ -342,17 +380,50 @@ def _group(
             calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":
             space = op.inputs[0].type.shape  # type: ignore[union-attr]
-            kernels.setdefault((own, space, None), Kernel(space)).reductions.append(op)
+            key = own, space, None
+            kernels.setdefault(key, Kernel(space)).reductions.append(op)
         else:
             # What may be written in place has a loop of its own, which then is over the written part only.
             base = writes.base_of(v, definitions, is_stored)
             alone = v if base in definitions else None
-            kernels.setdefault((own, v.type.shape, alone), Kernel(v.type.shape)).stores.append(v)
+            key = own, v.type.shape, alone
+            kernels.setdefault(key, Kernel(v.type.shape)).stores.append(v)
+            if base is not None:
+                overwritten[root(base)] = own
+        reads.setdefault(key, set()).update(map(root, leaves))
+    _postpone(kernels, first_read, reads, overwritten)
     steps: list[Step] = []
     for number in sorted({*(k[0] for k in kernels), *calls}):
         steps.extend(k for key, k in kernels.items() if key[0] == number)
         steps.extend(calls.get(number, ()))
     return steps
+
+
+def _postpone(
+    kernels: dict[tuple[int, tuple[int, ...], Variable | None], Kernel],
+    first_read: dict[Variable, int],
+    reads: dict[Any, set[Variable]],
+    overwritten: dict[Variable, int],
+) -> None:
+    """Join small loops with later ones over the same space.
+
+    Nobody must read their results before, and what they read should not be needed longer than to the level at which it
+    may be overwritten.
+    """
+    for key in sorted((k for k in kernels if k[2] is None), key=lambda k: -k[0]):
+        level, space, _ = key
+        if math.prod(space) > _SMALL_SPACE:
+            continue
+        kernel = kernels[key]
+        limit = min([first_read.get(v, math.inf) for v in kernel.results])
+        limit = min([limit, *(overwritten[x] + 1 for x in reads[key] if x in overwritten)])
+        later = [k[0] for k in kernels if k[1] == space and k[2] is None and level < k[0] < limit]
+        if later:
+            other = kernels[min(later), space, None]
+            other.stores[:0] = kernel.stores
+            other.reductions[:0] = kernel.reductions
+            reads[min(later), space, None] |= reads[key]
+            del kernels[key]
 
 
 def _recomputed(

@@ -731,13 +731,14 @@ class _Stack:
 class IterationWriter:
     """Writes a loop or branch as an LLVM function ``void name(pointers of operands…, of results…, status)``.
 
-    `over` says which result begins in the memory of which operand, that nobody else reads.
+    `over` says which result begins in the memory of which operand, that nobody else reads; `uniform` has the number
+    of those operands that are not in memory, because all their elements are equal.
     """
 
-    def __init__(self, operation: Operation, over: dict[Variable, Variable]) -> None:
-        self.operation, self.over = operation, over
+    def __init__(self, operation: Operation, over: dict[Variable, Variable], uniform: dict[Variable, Any]) -> None:
+        self.operation, self.over, self.uniform = operation, over, uniform
         inputs = dict.fromkeys(a for a in operation.inputs if isinstance(a, Variable))
-        self.leaves = [v for v in inputs if v not in over.values()]
+        self.leaves = [v for v in inputs if v not in over.values() and v not in uniform]
         self.results = list(operation.outputs)
         self.function: Any = None
 
@@ -757,6 +758,7 @@ class IterationWriter:
         pointers = dict(zip(variables, self.function.args, strict=False))
         pointers |= {v: pointers[result] for result, v in self.over.items()}
         env: dict[Variable, Any] = {v: Memory(p, v.type, v in self.over.values()) for v, p in pointers.items()}
+        env |= {v: Uniform(number, v.type) for v, number in self.uniform.items()}
         targets = [Memory(pointers[v], v.type, True) for v in self.results]
         if self.operation.primitive is loop:
             outs = writer.loop(self.operation, env, set(), targets)
