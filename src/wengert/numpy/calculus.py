@@ -8,6 +8,7 @@ import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, call, implements, known_numbers, normalise_axes, normalise_axis, on_axis
+from wengert.numpy.indexing import take
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import diff
 from wengert.numpy.reductions import sum as sum_
@@ -35,7 +36,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         period = absolute(period)
         x, xp = x % period, xp % period
         order = argsort(xp)
-        xp, fp = np.take(xp, order), np.take(fp, order)
+        xp, fp = take(xp, order), take(fp, order)
         xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
@@ -44,7 +45,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         inner = fp[0] + 0.0 * x
     else:
         i = clip(searchsorted(xp, x, side="right") - 1, 0, last - 1)
-        start, end, low, high = np.take(xp, i), np.take(xp, i + 1), np.take(fp, i), np.take(fp, i + 1)
+        start, end, low, high = take(xp, i), take(xp, i + 1), take(fp, i), take(fp, i + 1)
         width = blend(equal(start, end), 1.0, end - start)
         inner = low + (x - start) * ((high - low) / width)
         inner = blend(equal(start, end), high, inner)
