@@ -30,6 +30,18 @@ def test_like_numpy(rows, inner, columns, dtype):
             assert narrow(function) == [columns != 33]
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(37, 10, 64), (64, 2, 128), (200, 40, 32), (8, 65, 32)])
+def test_transposed_right_factor(rows, inner, columns, dtype):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(rows, inner)).astype(dtype), rng.normal(size=(columns, inner)).astype(dtype)
+    tolerance = 50 * np.finfo(dtype).eps
+    for function, left in ((jit(lambda x, y: x @ y.T), x), (jit(lambda x, y: x.T @ y.T), np.ascontiguousarray(x.T))):
+        np.testing.assert_allclose(function(left, y), x @ y.T, rtol=tolerance, atol=tolerance * inner**0.5)
+        if products._register_bytes():
+            assert narrow(function) == [y.nbytes <= 1 << 14]
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads(threads, monkeypatch):
     monkeypatch.setattr(config, "threads", threads)

@@ -1,7 +1,8 @@
 """Products of matrices with a narrow right factor, written as loops instead of called from BLAS.
 
 BLAS copies its operands into an order that suits large square matrices. Where the right factor has few columns, as in
-the layers of a network, that takes longer than it saves: the factor stays in the cache as it is. So the product goes
+the layers of a network, that takes longer than it saves: the factor stays in the cache as it is. And BLAS splits even
+small products over threads, and waits for them, however busy the processor is. So the product goes
 over it in slices of `_INNER` rows, and for each slice over tiles of the result, which are kept in registers::
 
     for each slice of the inner index
@@ -29,6 +30,7 @@ _I64 = ir.IntType(64)
 _INNER = 128
 _MOST_COLUMN_BYTES = 1024  # of a row of y
 _MOST_BYTES = 1 << 19  # of y
+_MOST_TRANSPOSED_BYTES = 1 << 14  # of y, if it has to be transposed: it comes to the stack
 _LEAST_WORK = 1 << 14  # multiplications
 _SIZES = {"float": 4, "double": 8}
 
@@ -50,10 +52,12 @@ def _shape(factor: Factor) -> tuple[int, ...]:
 def is_narrow(product: Product) -> bool:
     """Whether a product is faster so."""
     x, y = product.factors
-    if len(x.variable.type.shape) != 2 or len(y.variable.type.shape) != 2 or y.transposed or not _register_bytes():
+    if len(x.variable.type.shape) != 2 or len(y.variable.type.shape) != 2 or not _register_bytes():
         return False
-    (rows, inner), columns = _shape(x), y.variable.type.shape[1]
+    (rows, inner), columns = _shape(x), _shape(y)[1]
     row_bytes = columns * y.variable.type.dtype.itemsize
+    if y.transposed and row_bytes * inner > _MOST_TRANSPOSED_BYTES:
+        return False
     return (
         row_bytes % (2 * _register_bytes()) == 0
         and row_bytes <= _MOST_COLUMN_BYTES
@@ -71,7 +75,7 @@ class ProductWriter:
         self.leaves = [self.x.variable, self.y.variable]
         self.results = list(product.operation.outputs)
         self.rows, self.inner = _shape(self.x)
-        self.columns = self.y.variable.type.shape[1]
+        self.columns = _shape(self.y)[1]
         # How far apart the rows and columns of x are in memory.
         self.strides = (1, self.rows) if self.x.transposed else (self.inner, 1)
         self.function: Any = None
@@ -92,11 +96,25 @@ class ProductWriter:
         tall = 8 if _register_bytes() == 64 else 4
         middle = b.sub(high, b.urem(b.sub(high, low), _constant(tall)))
         sizes = [_constant(n) for n in (self.inner, self.columns, *self.strides)]
-        b.call(_tiles(self.module, number, tall), [*function.args[:3], low, middle, *sizes])
+        x, y, out = function.args[:3]
+        if self.y.transposed:
+            y = self._transposed(b, y)
+        b.call(_tiles(self.module, number, tall), [x, y, out, low, middle, *sizes])
         if self.rows % tall or (split is not None and split.grain % tall):
-            b.call(_tiles(self.module, number, 1), [*function.args[:3], middle, high, *sizes])
+            b.call(_tiles(self.module, number, 1), [x, y, out, middle, high, *sizes])
         b.ret_void()
         self.function = function if split is None else parallel.write_launcher(self.module, function, split)
+
+    def _transposed(self, b: Any, y: Register) -> Register:
+        """A copy of the right factor on the stack, in the order that the tiles read it in."""
+        copy = b.alloca(y.type.pointee, _constant(self.inner * self.columns))
+        copy.align = 64
+        zero = _constant(0)
+        with loop(b, zero, _constant(self.inner), 1) as row, loop(b, zero, _constant(self.columns), 1) as column:
+            place = b.add(b.mul(column, _constant(self.inner)), row)
+            target = b.add(b.mul(row, _constant(self.columns)), column)
+            b.store(b.load(b.gep(y, [place], inbounds=True)), b.gep(copy, [target], inbounds=True))
+        return copy
 
 
 def _tiles(module: ir.Module, number: Any, height: int) -> ir.Function:
