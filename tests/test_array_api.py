@@ -151,7 +151,7 @@ def _arrays(x: Any) -> Any:
 
 def test_inspection():
     info = wnp.__array_namespace_info__()
-    assert info.devices() == ["cpu"]
+    assert list(info.devices()) == ["cpu"]
     assert info.default_device() == "cpu"
     assert info.default_dtypes()["real floating"] == np.float64
     assert set(info.dtypes(kind="real floating")) == {"float32", "float64"}
