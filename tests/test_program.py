@@ -502,6 +502,13 @@ _CASES: dict[str, list[tuple[Any, Any, list[str] | None]]] = {
         (lambda x: np.conj(np.conj(x)), _COMPLEX, None),
         (lambda x: x + np.zeros((3, 4)).T[1:, ::2].reshape(-1)[:6], np.arange(6.0), ["add"]),
     ],
+    "reshaped": [
+        (lambda x: np.sin(x)[:3].sum() + np.sum(np.sin(x.reshape(3, 4))), np.linspace(0, 1, 12), None),
+        (lambda x: (np.sin(x), np.sin(x.reshape(3, 4))), _SPECIAL, ["sin", "reshape"]),
+        (lambda x: (np.where(x > 1, x, 0.0), np.where(x.reshape(3, 4) > 1, x.reshape(3, 4), 0.0)), _SPECIAL, None),
+        (lambda x: (x + x[::-1], x.reshape(3, 4) + x[::-1].reshape(3, 4)), _SPECIAL, ["index", "add", "reshape"]),
+        (lambda x: (x + x, x.reshape(3, 4) + x.reshape(1, 3, 4)), _SPECIAL, None),
+    ],
     "strong products": [
         (lambda x: call(c.strong_multiply, 2.0, x), np.array([0.5, _INF, _NAN, -_INF, 3.0]), ["tangent_product"]),
         (lambda x: call(c.strong_multiply, x, -0.5), np.array([0.5, _INF, _NAN, -_INF, 3.0]), ["tangent_product"]),

@@ -62,8 +62,7 @@ class Builder:
                 replacement = rule(self, primitive, inputs, params)
                 if replacement is not None:
                     return (replacement,)
-        atoms = tuple([a if isinstance(a, Variable) else _key(a) for a in inputs])
-        key = (primitive.number, atoms, content(params) if params else "")
+        key = self.key(primitive, inputs, params)
         outputs = self.known.get(key)
         if outputs is None:
             types = output_types(primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params)
@@ -73,6 +72,11 @@ class Builder:
             for v in outputs:
                 self.definitions[v] = op
         return outputs
+
+    def key(self, primitive: Primitive, inputs: tuple[Atom, ...], params: dict[str, Any]) -> Any:
+        """What is equal for equal operations."""
+        atoms = tuple([a if isinstance(a, Variable) else _key(a) for a in inputs])
+        return primitive.number, atoms, content(params) if params else ""
 
     def one(self, primitive: Primitive, *inputs: Atom, **params: Any) -> Atom:
         """`apply` for a primitive with one output."""
@@ -320,6 +324,21 @@ def _structure(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) 
     return None
 
 
+def _reshaped(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """An elementwise operation on reshaped arrays is one that was done before reshaping, if there is that."""
+    originals: list[Atom] = []
+    shapes = set()
+    for a in inputs:
+        op = b.source(a, c.reshape)
+        if op is not None:
+            shapes.add((_type(a).shape, _type(op.inputs[0]).shape))
+        elif isinstance(a, Variable):
+            return None
+        originals.append(a if op is None else op.inputs[0])
+    done = b.known.get(b.key(p, tuple(originals), params)) if len(shapes) == 1 else None
+    return None if done is None else b.one(c.reshape, done[0], shape=shapes.pop()[0])
+
+
 def _is_elementwise(p: Primitive) -> bool:
     return isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p.name not in ("argsort", "argmax", "argmin")
 
@@ -332,6 +351,7 @@ _CONCERNED: dict[str, Callable[[Primitive], bool]] = {
     "identities": lambda p: p in (e.multiply, c.tangent_product, e.divide, e.subtract, e.add, e.negative),
     "powers": lambda p: p is e.power,
     "strong products": lambda p: p is c.strong_multiply,
+    "reshaped": lambda p: _is_elementwise(p) or p in (e.where, c.astype),
     "structure": lambda p: p in _STRUCTURAL or p in (index, c.reduce_sum, c.conj, constant_identity),
 }
 _STRUCTURAL = (c.reshape, c.broadcast_to, c.astype, transpose)
@@ -342,4 +362,5 @@ RULES: list[tuple[str, Rule]] = [
     ("powers", _powers),
     ("strong products", _strong),
     ("structure", _structure),
+    ("reshaped", _reshaped),
 ]
