@@ -301,6 +301,18 @@ def test_index_arrays(stored):
     assert len(report.in_place) >= 40
 
 
+def test_index_arrays_that_are_written_to():
+    def f(x, n):
+        y, m = x * 2.0, n * 1
+        y[n] = y  # what is written is read as well
+        np.add.at(y, n[::-1], y)
+        m[m] = m[::-1] * 1
+        np.add.at(m, m, m)
+        return y, m
+
+    same(f, RNG.normal(size=50), RNG.permutation(50) // 2)
+
+
 def test_complex_numbers():
     def f(x):
         y = x * 2.0

@@ -101,6 +101,11 @@ class Executable:
         """Bytes of temporary arrays."""
         return self.layout.workspace
 
+    @functools.cached_property
+    def patterns(self) -> dict[Variable, Any]:
+        """Which elements of variables can be other than zero, see `bands`."""
+        return bands.nonzeros(self.program)
+
     def root(self, v: Variable) -> Variable:
         """The array in memory that `v` is, or is a reshaped form of."""
         return v if self.plan is None else self.plan.root(v)
@@ -125,6 +130,7 @@ class Executable:
     def finish(self, native: NativeModule, from_cache: bool) -> None:
         """Take the machine code."""
         self.native = native
+        self.writers.clear()
         self.from_cache = from_cache
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.functions = {s: prototype(native.address(s)) for s in self.segments if isinstance(s, str)}
@@ -318,7 +324,6 @@ def _lay_out(executable: Executable, plan: Plan) -> Layout:
         if isinstance(atom, Variable) and plan.root(atom) not in fixed:
             wanted.setdefault(plan.root(atom), Place("out", i))
     homes = {Place("out", i): math.prod(t.shape) * t.dtype.itemsize for i, t in enumerate(executable.out_types)}
-    patterns = bands.nonzeros(program)
 
     def may_overwrite(n: int, result: Variable, array: Variable) -> bool:
         step = plan.steps[n]
@@ -326,7 +331,9 @@ def _lay_out(executable: Executable, plan: Plan) -> Layout:
             return plan.base(step) is array and sum(a is array for a in map(plan.root, plan.reads(step))) == 1
         if isinstance(step, Iteration):
             return sequential.may_overwrite(step.operation, result, array)
-        if not isinstance(step, Kernel) or (plan.base(step) is not array and bands.diagonals(step, patterns)):
+        if not isinstance(step, Kernel) or (
+            plan.base(step) is not array and bands.diagonals(step, executable.patterns)
+        ):
             return False
         writer = executable.writers.get(id(step))
         if writer is None:
@@ -345,7 +352,6 @@ def write(executable: Executable) -> ir.Module:
     module = ir.Module("program")
     library, scalar_library = MathLibrary(module), MathLibrary(module, vectorise=False)
     names = (f"kernel{i}" for i in itertools.count())
-    patterns = bands.nonzeros(executable.plan.program)
     numbers = sequential.numbered(executable.program)
     for name, steps in executable.steps.items():
         parts: list[Writer | Product] = []
@@ -356,7 +362,7 @@ def write(executable: Executable) -> ir.Module:
             if isinstance(step, Product):
                 writer = products.ProductWriter(step, module, next(names))
             elif isinstance(step, Kernel):
-                writer = _kernel_writer(executable, step, patterns)
+                writer = _kernel_writer(executable, step)
                 writer.begin(module, library, next(names))
                 if writer.is_tiny():
                     parts.append(writer)
@@ -376,13 +382,13 @@ def write(executable: Executable) -> ir.Module:
     return module
 
 
-def _kernel_writer(executable: Executable, kernel: Kernel, patterns: dict[Variable, Any]) -> loops.KernelWriter:
+def _kernel_writer(executable: Executable, kernel: Kernel) -> loops.KernelWriter:
     assert executable.plan is not None
     over = {v: x for v, x in executable.layout.in_place.items() if v in kernel.stores}
     writer = executable.writers.pop(id(kernel), None)
-    bands_ = None if over else bands.diagonals(kernel, patterns)
+    bands_ = None if over else bands.diagonals(kernel, executable.patterns)
     if bands_ is not None:
-        return bands.BandWriter(executable.plan, kernel, patterns, bands_)
+        return bands.BandWriter(executable.plan, kernel, executable.patterns, bands_)
     if writer is None:
         writer = loops.KernelWriter(executable.plan, kernel)
     writer.over = over

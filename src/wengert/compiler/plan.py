@@ -226,9 +226,10 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
             buffers.update(a for a in pulled if kind != "iteration" or uniform_number(a, definitions) is None)
         if kinds[op.outputs[0]] == "product":
             buffers.update(f.variable for f in blas.factors(op, definitions) if kinds[f.variable] == "pulled")
-    cut = set(buffers)
-    _cut_large_expressions(program, kinds, cut)
-    buffers |= writes.long_sequences(program, lambda v: kinds[v] == "pulled", cut)
+    if any(map(writes.is_write, program.operations)):
+        cut = set(buffers)
+        _cut_large_expressions(program, kinds, cut)
+        buffers |= writes.long_sequences(program, lambda v: kinds[v] == "pulled", cut)
     _cut_large_expressions(program, kinds, buffers)
     aliases: Any = {v: definitions[v].inputs[0] for v, k in kinds.items() if k == "alias"}
     while True:
@@ -246,10 +247,10 @@ def _order(plan: Plan) -> set[Variable]:
 
     Return small parts of such arrays that later steps read: stored before, they keep nobody from writing.
     """
-    accesses = [plan.accesses(step) for step in plan.steps]
     bases = {n: base for n, step in enumerate(plan.steps) if (base := plan.base(step)) is not None}
     if not bases:
         return set()
+    accesses = [plan.accesses(step) for step in plan.steps]
     order = writes.order(accesses, bases)
     plan.steps = [plan.steps[n] for n in order]
     place = {n: i for i, n in enumerate(order)}
