@@ -107,6 +107,7 @@ EDGES: list[tuple[str, Callable[[Any, Any], Any], Any]] = [
     ("exp2", lambda ns, x: ns.float_power(x, 2), _f32(3)),
     ("fpi", lambda ns, x: ns.float_power(2, x), _r(3)),
     ("ld", lambda ns, x: ns.ldexp(x, 3), _f32(3)),
+    ("ldbig", lambda ns, x: ns.ldexp(x, [1030, -1040]), np.array([1e-10, 1e300])),
     ("hv", lambda ns, x: ns.heaviside(x, 0.5), _f32(3)),
     ("cs", lambda ns, x: ns.copysign(x, -1), _f32(3)),
     ("pw", lambda ns, x: x**2, _f32(3)),

@@ -195,6 +195,12 @@ _WHERE = [
     Sample(e.where, (_MASK, _X.astype(np.float32), 0.0), wrt=(1,)),
     Sample(e.where, (_MASK, _X.astype(np.float32), _Y), note="mixed"),
     Sample(e.where, (np.zeros((0, 3), bool), _X[0], _Y[0]), note="empty"),
+    Sample(e.ldexp, (_X, np.array([1, -2, 0]))),
+    Sample(e.ldexp, (_X[0, 0], 3)),
+    Sample(e.ldexp, (_X.astype(np.float32), 3)),
+    Sample(e.ldexp, (np.array([1e-10, 1e300]), np.array([1030, -1040])), smooth=False, note="no overflow"),
+    Sample(e.exponent, (_X,)),
+    Sample(e.exponent, (np.array([0.0, np.inf, np.nan, 5e-324]),), wrt=()),
 ]
 
 _copysign = [

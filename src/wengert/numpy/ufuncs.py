@@ -9,7 +9,17 @@ import numpy as np
 
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, call, concrete, given, implements, no_value
+from wengert.numpy.dispatch import (
+    as_array,
+    call,
+    concrete,
+    given,
+    implements,
+    known_numbers,
+    no_value,
+    normalise_axis,
+    on_axis,
+)
 from wengert.numpy.shaping import cast, copy_of
 from wengert.numpy.universal import Ufunc
 from wengert.rules import contraction
@@ -101,16 +111,14 @@ trunc = Ufunc(np.trunc, e.trunc)
 rint = Ufunc(np.rint, e.rint)
 nextafter = Ufunc(np.nextafter, e.nextafter)
 spacing = Ufunc(np.spacing, e.spacing)
-ldexp = Ufunc(np.ldexp, lambda x, n: x * cast(exp2(1.0 * n), dtype_of(as_array(x) * 1.0)))
+ldexp = Ufunc(np.ldexp, e.ldexp)
 frexp = Ufunc(np.frexp, lambda x: _frexp(x))
 
 
 def _frexp(x: Any) -> Any:
     """Mantissa (scaled by a constant power of two) and exponent."""
-    exponent = concrete(x, "frexp")
-    exponent = np.frexp(exponent)[1]
-    scale = np.exp2(-exponent.astype(float))
-    return x * scale.astype(dtype_of(as_array(x) * 1.0)), exponent
+    exponent = call(e.exponent, as_array(x) * 1.0)
+    return ldexp(x, -exponent), exponent
 
 
 def _modf(x: Any) -> Any:
@@ -176,12 +184,13 @@ def imag(val: Any) -> Any:
 
 @implements(np.real_if_close)
 def real_if_close(a: Any, tol: float = 100) -> Any:
-    """The real part, if the imaginary parts are about zero everywhere."""
+    """The real part, if the imaginary parts are about zero everywhere; under jit the argument as it is."""
     a = as_array(a)
     if dtype_of(a).kind != "c":
         return a
     limit = tol * np.finfo(dtype_of(a)).eps if tol > 1 else tol
-    return a.real if np.all(np.absolute(concrete(a, "real_if_close").imag) < limit) else a
+    numbers = known_numbers(a)  # of all examples of a batch
+    return a.real if numbers is not None and np.all(np.absolute(numbers.imag) < limit) else a
 
 
 @implements(np.angle)
@@ -281,9 +290,19 @@ def fix(x: Any, out: Any = None) -> Any:
 
 @implements(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
-    """What is added is piecewise constant: derivative 1."""
-    phases = concrete(p, "unwrap")
-    return as_array(p) + (np.unwrap(phases, discont, axis, period=period) - phases)
+    """What is added is a piecewise constant multiple of the period, which may be traced, too."""
+    p = as_array(p)
+    axis = normalise_axis(axis, len(shape_of(p)))
+    later, earlier = on_axis(axis, slice(1, None)), on_axis(axis, slice(None, -1))
+    steps = p[later] - p[earlier]
+    whole = dtype_of(steps).kind in "iu" and dtype_of(as_array(period)).kind in "iu"
+    half = period // 2 if whole else period / 2
+    wrapped = remainder(steps + half, period) - half
+    if not whole or half * 2 == period:
+        wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
+    added = where(absolute(steps) < (half if discont is None else discont), 0, wrapped - steps)
+    corrected = p[later] + np.cumsum(added, axis=axis)
+    return np.concatenate([p[on_axis(axis, slice(0, 1))], corrected], axis=axis)
 
 
 @implements(np.packbits)

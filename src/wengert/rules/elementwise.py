@@ -85,6 +85,16 @@ where = Linear(
 )
 
 
+# x·2ⁿ, without overflow where the power of two alone would overflow.
+ldexp = Linear(
+    np.ldexp,
+    lambda ct, x, n: ldexp(ct, n),
+    None,
+    name="ldexp",
+    batch=lambda size, args, batched: ldexp(*align(args, batched)),
+)
+
+
 def _from_parts(x: Any, y: Any) -> Any:
     out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
     out.real, out.imag = x, y
@@ -123,6 +133,7 @@ logical_and = NonDifferentiable(np.logical_and)
 logical_or = NonDifferentiable(np.logical_or)
 logical_xor = NonDifferentiable(np.logical_xor)
 spacing = NonDifferentiable(np.spacing)
+exponent = NonDifferentiable(lambda x: np.frexp(x)[1], name="exponent")
 bitwise_and = NonDifferentiable(np.bitwise_and)
 bitwise_or = NonDifferentiable(np.bitwise_or)
 bitwise_xor = NonDifferentiable(np.bitwise_xor)
