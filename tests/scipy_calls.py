@@ -167,6 +167,13 @@ def _leaves(x: Any) -> list[Any]:
     return [x] if kind == "f" else [np.float64(x)] if isinstance(x, float) else []
 
 
+def _direction() -> dict[str, Any]:
+    return {
+        k: np.asarray(0.1 * np.cos(i + np.arange(np.size(x)))).reshape(np.shape(x))[()]
+        for i, (k, x) in enumerate(ARRAYS.items())
+    }
+
+
 def outcome(module: str, expression: str) -> str:
     """Run one call: plain, in both modes, and against finite differences."""
     import wengert
@@ -182,10 +189,7 @@ def outcome(module: str, expression: str) -> str:
     def f(arrays: dict[str, Any]) -> list[Any]:
         return evaluate(module, expression, arrays)
 
-    direction = {
-        k: np.asarray(0.1 * np.cos(i + np.arange(np.size(x)))).reshape(np.shape(x))[()]
-        for i, (k, x) in enumerate(ARRAYS.items())
-    }
+    direction = _direction()
     try:
         out, dots = wengert.jvp(f, (ARRAYS,), (direction,))
         _, pullback = wengert.vjp(f, ARRAYS)
@@ -215,6 +219,47 @@ def outcome(module: str, expression: str) -> str:
     return "ok" if forward else "ok, derivative zero"
 
 
+def further(module: str, expression: str) -> list[str]:
+    """Which further transforms a call that works goes through: second derivatives (which are checked), jit, vmap."""
+    import wengert
+
+    def f(arrays: dict[str, Any]) -> list[Any]:
+        return evaluate(module, expression, arrays)
+
+    def gradient(h: float) -> float:
+        moved = {k: x + h * direction[k] for k, x in ARRAYS.items()}
+        (ct,) = wengert.vjp(f, moved)[1](ones)
+        return sum(float(np.sum(np.real(np.conj(ct[k]) * direction[k]))) for k in ct)
+
+    def second() -> None:
+        slope = wengert.jvp(lambda a: wengert.jvp(f, (a,), (direction,))[1], (ARRAYS,), (direction,))[1]
+        exact = sum(float(np.sum(s)) for s in slope)
+        numerical = (8 * (gradient(1e-4) - gradient(-1e-4)) - gradient(2e-4) + gradient(-2e-4)) / 12e-4
+        if not abs(exact - numerical) <= 1e-5 * max(1.0, abs(numerical), abs(gradient(0.0))):
+            wrong.append(f"another second derivative: {exact}, by differences {numerical}")
+
+    expected = f(ARRAYS)
+    ones = [np.ones_like(e) for e in expected]
+    direction = _direction()
+    wrong: list[str] = []
+    found = []
+    for name, attempt in (
+        ("second", second),
+        ("jit", lambda: wengert.jit(f)(ARRAYS)),
+        ("vmap", lambda: [o[0] for o in wengert.vmap(f)({k: np.stack([x, x]) for k, x in ARRAYS.items()})]),
+    ):
+        try:
+            out = attempt()
+        except Exception:
+            continue
+        if out is not None and not all(
+            np.allclose(o, e, rtol=1e-9, atol=1e-11, equal_nan=True) for o, e in zip(out, expected, strict=True)
+        ):
+            wrong.append(f"another value by {name}")
+        found.append(name)
+    return wrong or found
+
+
 def _converted(error: BaseException) -> str:
     """What asked for a plain array: a special function without a rule, or compiled code."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
@@ -224,13 +269,14 @@ def _converted(error: BaseException) -> str:
     return CONVERTED
 
 
-def outcomes() -> dict[str, str]:
-    """What becomes of each call."""
+def outcomes() -> dict[str, list[str]]:
+    """What becomes of each call, and which further transforms it goes through."""
     results = {}
     for module, expression in table():
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            results[f"{module}.{expression}"] = outcome(module, expression)
+            result = outcome(module, expression)
+            results[f"{module}.{expression}"] = [result, *(further(module, expression) if result == "ok" else [])]
     return results
 
 
