@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, buffers, cache, loops, products, sequential, unroll
+from wengert.compiler import blas, cache, loops, planned, sequential, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
 from wengert.compiler.entry import make_entry
-from wengert.compiler.lowering import Emitter, Register, memory_type
+from wengert.compiler.locations import all_operations
+from wengert.compiler.lowering import Emitter, Register
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
-from wengert.compiler.plan import Call, Iteration, Kernel, Map, Plan, Product, make_plan
+from wengert.compiler.plan import Call, Indexed, Iteration, Map, Plan, Product, Step, make_plan
+from wengert.compiler.schedule import Schedule, Writer
+from wengert.compiler.sequential import Unit
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
 from wengert.core.values import ArrayType, type_of
@@ -33,9 +36,6 @@ from wengert.rules import contraction
 from wengert.transforms.custom import custom_call
 from wengert.transforms.loop_calls import Stack
 from wengert.transforms.loops import loop
-
-#: What writes a step as an LLVM function of its leaves and results.
-Writer = loops.KernelWriter | unroll.MapWriter | products.ProductWriter | sequential.IterationWriter
 
 _I8P = ir.IntType(8).as_pointer()
 _SIGNATURE = ir.FunctionType(ir.VoidType(), [_I8P.as_pointer()])
@@ -54,8 +54,8 @@ class Executable:
         Its loops and buffers; None if it was unrolled into straight-line code.
     native : NativeModule
         The machine code.
-    layout : Layout
-        Where arrays are in memory.
+    schedule : Schedule or None
+        Its steps, and where arrays are in memory; None if it was unrolled.
     segments : list of str or Call
         What is run in turn: names of native functions, and operations that NumPy does.
     steps : dict of str to list of Step
@@ -71,11 +71,10 @@ class Executable:
         self.plan = plan
         self.in_types = [v.type for v in program.inputs]
         self.out_types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in program.outputs]
-        self.layout = Layout()
-        self.writers: dict[int, loops.KernelWriter] = {}  # those begun in `arrange`, by identity of the kernel
+        self.schedule: Schedule | None = None
         self.native: NativeModule
         self.segments: list[str | Call] = []
-        self.steps: dict[str, list[Kernel | Map | Product | Iteration]] = {}
+        self.steps: dict[str, list[Step]] = {}
         self.symbols: dict[str, int] = {}
         self.stored: tuple[int, ...] = ()
         self.timings: dict[str, float] = {}
@@ -94,7 +93,11 @@ class Executable:
     def passes(self) -> Passes:
         """How much LLVM is to do: whole programs written out, alone or in a loop, gain from all of it."""
         steps = itertools.chain.from_iterable(self.steps.values())
-        return Passes.ALL if self.plan is None or any(isinstance(s, (Map, Iteration)) for s in steps) else Passes.LOOPS
+        return (
+            Passes.ALL
+            if self.plan is None or any(isinstance(s, (Map, Iteration, Indexed)) for s in steps)
+            else Passes.LOOPS
+        )
 
     @property
     def workspace(self) -> int:
@@ -102,9 +105,9 @@ class Executable:
         return self.layout.workspace
 
     @functools.cached_property
-    def patterns(self) -> dict[Variable, Any]:
-        """Which elements of variables can be other than zero, see `bands`."""
-        return bands.nonzeros(self.program)
+    def layout(self) -> Layout:
+        """Where arrays are in memory."""
+        return Layout() if self.schedule is None else self.schedule.layout
 
     def root(self, v: Variable) -> Variable:
         """The array in memory that `v` is, or is a reshaped form of."""
@@ -114,7 +117,7 @@ class Executable:
         """Where a variable is in memory: kind ("in", "out", "constant", "temp"), and its number or offset."""
         return self.layout.places[self.root(v)]
 
-    def open_segment(self) -> list[Kernel | Map | Product | Iteration]:
+    def open_segment(self) -> list[Step]:
         """The steps of the last native function; of a new one, if the last segment is a call."""
         if not self.segments or isinstance(self.segments[-1], Call):
             name = f"segment{len(self.steps)}"
@@ -130,7 +133,8 @@ class Executable:
     def finish(self, native: NativeModule, from_cache: bool) -> None:
         """Take the machine code."""
         self.native = native
-        self.writers.clear()
+        if self.schedule is not None:
+            self.schedule.writers.clear()
         self.from_cache = from_cache
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.functions = {s: prototype(native.address(s)) for s in self.segments if isinstance(s, str)}
@@ -249,8 +253,10 @@ def generate(program: Program) -> Executable:
     found = cache.lookup(key)
     clock("look up")
     stored = [] if found is None else list(found.stored)
+    by_numpy = frozenset() if unrolled else planned.unwritable(program)
     while True:
-        executable = Executable(program, None if unrolled else make_plan(program, _variables(program, stored)))
+        plan = None if unrolled else make_plan(program, _variables(program, stored), by_numpy)
+        executable = Executable(program, plan)
         executable.stored = tuple(stored)
         try:
             arrange(executable)
@@ -299,7 +305,7 @@ def arrange(executable: Executable) -> None:
     if plan is None:
         executable.segments, executable.steps = ["program"], {"program": []}
         return
-    executable.layout = _lay_out(executable, plan)
+    executable.schedule = _make_schedule(executable.program, plan)
     for step in plan.steps:
         if isinstance(step, Call):
             executable.segments.append(step)
@@ -310,89 +316,44 @@ def arrange(executable: Executable) -> None:
     executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
-    if any(isinstance(step, Iteration) for step in plan.steps):
+    if any(isinstance(step, (Iteration, Indexed)) for step in plan.steps):
         executable.symbols |= sequential.symbols()
+        if any(blas.is_product(op) for op in all_operations(executable.program)):
+            executable.symbols |= blas.symbols()
 
 
-def _lay_out(executable: Executable, plan: Plan) -> Layout:
+def _make_schedule(program: Program, plan: Plan) -> Schedule:
     """Give all arrays their places."""
-    program = executable.program
     fixed = {v: Place("in", i) for i, v in enumerate(program.inputs)}
-    fixed |= {v: Place("constant", i) for i, v in enumerate(executable.constants)}
+    fixed |= {v: Place("constant", i) for i, (v, _) in enumerate(program.constants)}
     wanted: dict[Variable, Place] = {}
+    homes: dict[Place, int] = {}
     for i, atom in enumerate(program.outputs):
+        t = type_of(atom.value) if isinstance(atom, Literal) else atom.type
+        homes[Place("out", i)] = math.prod(t.shape) * t.dtype.itemsize
         if isinstance(atom, Variable) and plan.root(atom) not in fixed:
             wanted.setdefault(plan.root(atom), Place("out", i))
-    homes = {Place("out", i): math.prod(t.shape) * t.dtype.itemsize for i, t in enumerate(executable.out_types)}
-
-    def may_overwrite(n: int, result: Variable, array: Variable) -> bool:
-        step = plan.steps[n]
-        if isinstance(step, Call):
-            return plan.base(step) is array and sum(a is array for a in map(plan.root, plan.reads(step))) == 1
-        if isinstance(step, Iteration):
-            return sequential.may_overwrite(step.operation, result, array)
-        if not isinstance(step, Kernel) or (
-            plan.base(step) is not array and bands.diagonals(step, executable.patterns)
-        ):
-            return False
-        writer = executable.writers.get(id(step))
-        if writer is None:
-            writer = executable.writers[id(step)] = loops.KernelWriter(plan, step)
-        return writer.can_overwrite(result, array)
-
-    layout = buffers.lay_out([plan.accesses(step) for step in plan.steps], may_overwrite, wanted=wanted, homes=homes)
-    layout.places |= fixed
-    return layout
+    return Schedule(plan, fixed=fixed, wanted=wanted, homes=homes)
 
 
 def write(executable: Executable) -> ir.Module:
     """Write the LLVM IR. It has no addresses in it, only names that are in `Executable.symbols`."""
-    if executable.plan is None:
+    if executable.schedule is None:
         return _write_unrolled(executable)
     module = ir.Module("program")
-    library, scalar_library = MathLibrary(module), MathLibrary(module, vectorise=False)
-    names = (f"kernel{i}" for i in itertools.count())
-    numbers = sequential.numbered(executable.program)
+    unit = Unit(
+        module,
+        MathLibrary(module),
+        MathLibrary(module, vectorise=False),
+        (f"kernel{i}" for i in itertools.count()),
+        sequential.numbered(executable.program),
+        planned.iteration_writer,
+    )
     for name, steps in executable.steps.items():
-        parts: list[Writer | Product] = []
-        for step in steps:
-            if isinstance(step, Product) and not products.is_narrow(step):
-                parts.append(step)
-                continue
-            if isinstance(step, Product):
-                writer = products.ProductWriter(step, module, next(names))
-            elif isinstance(step, Kernel):
-                writer = _kernel_writer(executable, step)
-                writer.begin(module, library, next(names))
-                if writer.is_tiny():
-                    parts.append(writer)
-                    continue
-            elif isinstance(step, Iteration):
-                over = {v: x for v, x in executable.layout.in_place.items() if v in step.results}
-                writer = sequential.IterationWriter(step.operation, over, executable.plan.uniform_operands(step))
-                writer.write(module, scalar_library, next(names), numbers)
-                parts.append(writer)
-                continue
-            else:
-                writer = unroll.MapWriter(step.operation, module, library, next(names))
-            writer.write()
-            parts.append(writer)
+        parts = executable.schedule.write(steps, unit)
         last = name == executable.segments[-1]
-        _write_segment(executable, module, library, name, parts, _copies(executable) if last else [])
+        _write_segment(executable, unit, name, parts, _copies(executable) if last else [])
     return module
-
-
-def _kernel_writer(executable: Executable, kernel: Kernel) -> loops.KernelWriter:
-    assert executable.plan is not None
-    over = {v: x for v, x in executable.layout.in_place.items() if v in kernel.stores}
-    writer = executable.writers.pop(id(kernel), None)
-    bands_ = None if over else bands.diagonals(kernel, executable.patterns)
-    if bands_ is not None:
-        return bands.BandWriter(executable.plan, kernel, executable.patterns, bands_)
-    if writer is None:
-        writer = loops.KernelWriter(executable.plan, kernel)
-    writer.over = over
-    return writer
 
 
 def _write_unrolled(executable: Executable) -> ir.Module:
@@ -442,22 +403,26 @@ def _copies(executable: Executable) -> list[tuple[int, Any]]:
 
 def _write_segment(
     executable: Executable,
-    module: ir.Module,
-    library: MathLibrary,
+    unit: Unit,
     name: str,
     parts: Sequence[Writer | Product],
     copies: Sequence[tuple[int, Any]],
 ) -> None:
     """Write a function that runs some kernels one after the other, then copies results that have no kernel."""
-    program = executable.program
+    program, module = executable.program, unit.module
+    assert executable.schedule is not None
     function = ir.Function(module, _SIGNATURE, name)
-    em = Emitter(Builder(function.append_basic_block("entry")), library)
+    em = Emitter(Builder(function.append_basic_block("entry")), unit.library)
     b = em.builder
     count = len(program.inputs) + len(program.outputs) + 2
     *pointers, status = _load_pointers(em, function.args[0], count)
     status = b.bitcast(status, sequential.STATUS)
-    iterates = any(isinstance(writer, sequential.IterationWriter) for writer in parts)
-    end = b.append_basic_block("end") if iterates else None
+    end: list[Any] = []  # the block of the end, if some step may stop the program
+
+    def stopped() -> Any:
+        if not end:
+            end.append(b.append_basic_block("end"))
+        return end[0]
 
     @functools.cache
     def address(v: Variable) -> Register:
@@ -470,25 +435,7 @@ def _write_segment(
             return b.gep(pointers[-1], [ir.Constant(ir.IntType(64), where)])
         return b.bitcast(_constant(executable, module, v), _I8P)
 
-    for writer in parts:
-        if isinstance(writer, Product):
-            x, y = writer.factors
-            operands = (x, address(x.variable)), (y, address(y.variable))
-            blas.emit_product(module, b, writer.operation, operands, address(writer.operation.outputs[0]))
-            continue
-        if writer.function is None:
-            assert isinstance(writer, loops.KernelWriter)
-            writer.write_here(em, address)
-            continue
-        variables = (*writer.leaves, *writer.results)
-        arguments = [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables]
-        if isinstance(writer, sequential.IterationWriter):
-            b.call(writer.function, [*arguments, status])
-            fine = b.append_basic_block("fine")
-            b.cbranch(b.icmp_signed("==", b.load(status), ir.Constant(ir.IntType(64), 0)), fine, end)
-            b.position_at_end(fine)
-            continue
-        b.call(writer.function, arguments)
+    executable.schedule.emit(parts, em, address, status, stopped)
     for i, atom in copies:
         target = pointers[len(program.inputs) + i]
         t: ArrayType = executable.out_types[i]
@@ -498,9 +445,9 @@ def _write_segment(
         size = int(np.prod(t.shape)) * t.dtype.itemsize
         copy = module.declare_intrinsic("llvm.memcpy", [_I8P, _I8P, ir.IntType(64)])
         b.call(copy, [target, address(atom), ir.Constant(ir.IntType(64), size), ir.Constant(ir.IntType(1), 0)])
-    if end is not None:
-        b.branch(end)
-        b.position_at_end(end)
+    if end:
+        b.branch(end[0])
+        b.position_at_end(end[0])
         if len(executable.segments) == 1:
             sequential.free_list(b, status)
     b.ret_void()

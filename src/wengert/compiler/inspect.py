@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert.compiler.generate import Executable, write
 from wengert.compiler.native import NativeModule, compile_module
-from wengert.compiler.plan import REDUCTIONS, Call, Iteration, Kernel, Map, Product
+from wengert.compiler.plan import REDUCTIONS, Call, Indexed, Iteration, Kernel, Map, Product, Step
 from wengert.core.program import Literal, Operation, Program, Variable, show_type
 from wengert.core.values import ArrayType
 from wengert.transforms.branches import branch
@@ -98,7 +98,7 @@ class Inspection:
                 blocks.append(_indent(f"copy {atom!r} to result {number}"))
         return "\n".join(blocks) or "nothing to compute"
 
-    def _describe_step(self, step: Kernel | Map | Product | Iteration) -> str:
+    def _describe_step(self, step: Step) -> str:
         if isinstance(step, Map):
             op = step.operation
             inner: Program = op.params["program"]
@@ -108,8 +108,14 @@ class Inspection:
             op = step.operation
             factors = " · ".join(f"{f.variable!r}{'ᵀ' if f.transposed else ''}" for f in step.factors)
             return _block("matrix product by BLAS", ("factors", factors), ("stores", _typed(op.outputs)))
+        if isinstance(step, Indexed):
+            op = step.operation
+            return _block(
+                f"{op.primitive.name} by indices", ("reads", _names(op.inputs)), ("stores", _typed(op.outputs))
+            )
         if isinstance(step, Iteration):
             return _describe_iteration(step.operation)
+        assert isinstance(step, Kernel)
         read, computed = self._inside(step)
         space = " × ".join(map(str, step.space)) or "one element"
         reductions = [
@@ -285,7 +291,9 @@ def _size(t: ArrayType) -> int:
     return int(np.prod(t.shape))
 
 
-def _kind(step: Kernel | Map | Product | Iteration) -> str:
+def _kind(step: Step) -> str:
+    if isinstance(step, Indexed):
+        return "selection by indices"
     if isinstance(step, Iteration):
         return "branch" if step.operation.primitive is branch else "sequential loop"
     return "loop" if isinstance(step, (Kernel, Map)) else "matrix product"

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import KeysView, Sequence
+from collections.abc import Collection, KeysView, Sequence
 from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas, sequential, writes
+from wengert.compiler import blas, gathers, writes
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
 from wengert.rules import elementwise as e
 from wengert.rules import indexing, joining, reductions, structural
+from wengert.transforms.branches import branch
+from wengert.transforms.loops import loop
 from wengert.transforms.mapped import map_program
 
 _SMALL_SPACE = 1 << 14  # elements
@@ -93,7 +95,11 @@ class Iteration(_Single):
     """A loop or branch, written as such."""
 
 
-Step = Kernel | Call | Product | Map | Iteration
+class Indexed(_Single):
+    """Reading or writing by arrays of indices, or by indices that are computed."""
+
+
+Step = Kernel | Call | Product | Map | Iteration | Indexed
 
 
 @dataclasses.dataclass
@@ -105,6 +111,7 @@ class Plan:
     definitions: dict[Variable, Operation]
     buffers: set[Variable]  # stored, with memory of their own
     aliases: dict[Variable, Variable]  # reshaped buffers
+    carried: frozenset[Variable] = frozenset()  # arguments that may be overwritten
 
     def root(self, v: Variable) -> Variable:
         """The stored array that `v` is, or is a reshaped form of."""
@@ -133,7 +140,8 @@ class Plan:
 
     def base(self, step: Step) -> Variable | None:
         """The array that a step changes a part of, if it may do so in place."""
-        if isinstance(step, Call) and step.operation.primitive in (indexing.index_add, indexing.index_update):
+        partial = (indexing.index_add, indexing.index_update)
+        if isinstance(step, (Call, Indexed)) and step.operation.primitive in partial:
             x = step.operation.inputs[0]
             found = x if isinstance(x, Variable) and x.type == step.operation.outputs[0].type else None
         elif isinstance(step, Kernel) and len(step.results) == 1:
@@ -141,7 +149,8 @@ class Plan:
         else:
             found = None
         root = None if found is None else self.root(found)
-        return root if root in self.definitions else None  # nobody writes to arguments and constants
+        # Nobody writes to other arguments and to constants.
+        return root if root in self.definitions or root in self.carried else None
 
     @property
     def calls(self) -> list[str]:
@@ -194,34 +203,49 @@ def is_reduction(op: Operation) -> bool:
     )
 
 
-def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
+def make_plan(
+    program: Program,
+    stored: Sequence[Variable] = (),
+    by_numpy: Collection[int] = (),
+    carried: frozenset[Variable] = frozenset(),
+) -> Plan:
     """Decide what is stored, and group loops.
 
-    `stored` are variables that must not be pulled; those that it names twice cannot be made by a loop at all.
+    Parameters
+    ----------
+    program : Program
+        What to plan.
+    stored : sequence of Variable
+        Variables that must not be pulled; those that it names twice cannot be made by a loop at all.
+    by_numpy : collection of int
+        Loops and branches that cannot be written, by identity of the operation.
+    carried : frozenset of Variable
+        Arguments that may be overwritten once nobody reads them any more.
     """
     definitions = {v: op for op in program.operations for v in op.outputs}
     kinds: dict[Variable, str] = dict.fromkeys((*program.inputs, *(v for v, _ in program.constants)), "buffer")
-    iterations = sequential.writable(program)
     for op in program.operations:
         for v in op.outputs:
             if is_reduction(op):
                 kinds[v] = "reduction"
             elif op.primitive is map_program:
                 kinds[v] = "map"
-            elif id(op) in iterations:
+            elif op.primitive in (loop, branch) and id(op) not in by_numpy:
                 kinds[v] = "iteration"
+            elif gathers.is_native(op) and stored.count(v) < 2:
+                kinds[v] = "indexed"
             elif blas.is_product(op):
                 kinds[v] = "product"
             elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
                 kinds[v] = "alias"
             else:
                 kinds[v] = "pulled" if is_pullable(op) and stored.count(v) < 2 else "call"
-    buffers = {v for v, k in kinds.items() if k in ("buffer", "reduction", "call", "product", "map", "iteration")}
+    buffers = {v for v, k in kinds.items() if k not in ("pulled", "alias")}
     buffers.update(stored)
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
         kind = kinds[op.outputs[0]]
-        if kind in ("call", "alias", "map", "iteration"):
+        if kind in ("call", "alias", "map", "iteration", "indexed"):
             pulled = [a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled"]
             buffers.update(a for a in pulled if kind != "iteration" or uniform_number(a, definitions) is None)
         if kinds[op.outputs[0]] == "product":
@@ -235,7 +259,7 @@ def make_plan(program: Program, stored: Sequence[Variable] = ()) -> Plan:
     while True:
         steps = _group(program, definitions, kinds, aliases, buffers)
         more = _recomputed(program, definitions, aliases, buffers, steps)
-        plan = Plan(program, steps, definitions, buffers - aliases.keys(), aliases)
+        plan = Plan(program, steps, definitions, buffers - aliases.keys(), aliases, carried)
         more = more or _order(plan)
         if not more:
             return plan
@@ -377,6 +401,8 @@ def _group(
             calls.setdefault(own, []).append(Map(op))
         elif kind == "iteration":
             calls.setdefault(own, []).append(Iteration(op))
+        elif kind == "indexed":
+            calls.setdefault(own, []).append(Indexed(op))
         elif kind == "product":
             calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":

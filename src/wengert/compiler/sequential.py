@@ -99,6 +99,17 @@ def free_all(head: int) -> None:
         head = following
 
 
+class Unit(NamedTuple):
+    """What the code of one LLVM module has in common."""
+
+    module: ir.Module
+    library: Any  # mathematical functions for loops that are vectorised
+    scalar_library: Any  # and for others
+    names: Iterator[str]  # for functions
+    numbers: dict[int, int]  # of the operations of the whole program, by identity
+    iteration_writer: Callable[..., IterationWriter]  # of an operation, see IterationWriter
+
+
 class Memory(NamedTuple):
     """An array in memory; `mutable` says that it may be written to once its present contents are no longer needed."""
 
@@ -161,11 +172,15 @@ class Frame:
         b.position_at_start(self.entry)
         return b.alloca(type_, count)
 
+    def reserve(self, size: int) -> Callable[[Any], Register]:
+        """Scratch memory of so many bytes, for the whole function; the result emits the pointer to it."""
+        offset = self.size
+        self.size += -(-size // 64) * 64
+        return lambda builder: builder.gep(builder.load(self.scratch), [ir.Constant(_I64, offset)])
+
     def allocate(self, builder: Any, type_: ArrayType) -> Memory:
         """Scratch memory of the function for an array."""
-        offset = self.size
-        self.size += -(-math.prod(type_.shape) * type_.dtype.itemsize // 64) * 64
-        start = builder.gep(builder.load(self.scratch), [ir.Constant(_I64, offset)])
+        start = self.reserve(math.prod(type_.shape) * type_.dtype.itemsize)(builder)
         return Memory(builder.bitcast(start, memory_type(type_.dtype).as_pointer()), type_, True)
 
     def call(self, builder: Any, name: str, *args: Register) -> Register:
@@ -470,11 +485,11 @@ class Sequential(Unroller):
                 places.append(self.for_writing(x, v.type, a in dying))
         trips = self.trip_count(call, env)
         read = [
-            _Stack.reading(self, self.read(a, env), v.type, call)
+            Stack.reading(self, self.read(a, env), v.type, call)
             for a, v in zip(call.stacks, body.inputs[1 + k + m :], strict=True)
         ]
         made = [
-            _Stack.making(self, t, call, trips, target)
+            Stack.making(self, t, call, trips, target)
             for t, target in zip(call.element_types, targets[m:], strict=False)
         ]
         count = self.frame.slot(_I64)
@@ -558,7 +573,6 @@ class Sequential(Unroller):
         cases: tuple[Program, ...] = op.params["branches"]
         case_atom, *atoms = op.inputs
         (number,) = self.elements(self.read(case_atom, env)).ravel()
-        dtype = dtype_of_atom(case_atom)
         if not isinstance(number, ir.values.Value):
             chosen = cases[min(max(int(number), 0), len(cases) - 1)]
             return self.run(chosen, self.operands_of_case(chosen, atoms, env, {}))
@@ -575,16 +589,7 @@ class Sequential(Unroller):
             free = isinstance(x, Memory) and x.mutable and source in dying and atoms.count(source) == 1
             places.append(x if free else self.frame.allocate(b, v.type))
         in_place = {id(p.pointer) for p in places if isinstance(p, Memory)}
-        blocks = [b.append_basic_block(f"case{j}") for j in range(len(cases))]
-        done = b.append_basic_block("done")
-        if dtype.kind == "b":
-            b.cbranch(number, blocks[-1], blocks[0])
-        else:
-            (number,) = self.converted(box([number], ()), dtype, _INDEX).ravel()
-            number = b.select(b.icmp_signed("<", number, ir.Constant(_I64, 0)), ir.Constant(_I64, 0), number)
-            choice = b.switch(number, blocks[-1])
-            for j, block in enumerate(blocks[:-1]):
-                choice.add_case(ir.Constant(_I64, j), block)
+        blocks, done = self.cases(box([number], ()), case_atom, len(cases))
         for case, block in zip(cases, blocks, strict=True):
             b.position_at_end(block)
             outs = self.run(case, self.operands_of_case(case, atoms, env, in_place))
@@ -592,6 +597,24 @@ class Sequential(Unroller):
             b.branch(done)
         b.position_at_end(done)
         return [self.current(p) for p in places]
+
+    def cases(self, number: Elements, atom: Any, count: int) -> tuple[list[Any], Any]:
+        """Go to one of several blocks, by number; return them, and the block that is to follow them all."""
+        b = self.builder
+        blocks = [b.append_basic_block(f"case{j}") for j in range(count)]
+        done = b.append_basic_block("done")
+        dtype = dtype_of_atom(atom)
+        (n,) = number.ravel() if dtype.kind == "b" else self.converted(number, dtype, _INDEX).ravel()
+        if dtype.kind == "b":
+            b.cbranch(n, blocks[-1], blocks[0])
+            return blocks, done
+        if not isinstance(n, ir.values.Value):
+            n = ir.Constant(_I64, int(n))
+        n = b.select(b.icmp_signed("<", n, ir.Constant(_I64, 0)), ir.Constant(_I64, 0), n)
+        choice = b.switch(n, blocks[-1])
+        for j, block in enumerate(blocks[:-1]):
+            choice.add_case(ir.Constant(_I64, j), block)
+        return blocks, done
 
     def operands_of_case(
         self, case: Program, atoms: Sequence[Any], env: dict[Variable, Any], in_place: Any
@@ -633,7 +656,7 @@ class _Slots:
             b.store(b.zext(value, _I8) if self.type.dtype.kind == "b" else value, slot)
 
 
-class _Stack:
+class Stack:
     """A stack that a loop reads or makes: an array, or, if its length is not known beforehand, the data of a node."""
 
     def __init__(self, writer: Sequential, element: ArrayType, source: Any, node: Any = None) -> None:
@@ -644,7 +667,7 @@ class _Stack:
         self.capacity: Any = None
 
     @classmethod
-    def reading(cls, writer: Sequential, x: Any, element: ArrayType, call: LoopCall) -> _Stack:
+    def reading(cls, writer: Sequential, x: Any, element: ArrayType, call: LoopCall) -> Stack:
         """A stack that a loop reads."""
         if call.trips is not None:
             whole = ArrayType((call.trips, *element.shape), element.dtype)
@@ -658,7 +681,7 @@ class _Stack:
     @classmethod
     def making(
         cls, writer: Sequential, element: ArrayType, call: LoopCall, trips: Register, target: Memory | None
-    ) -> _Stack:
+    ) -> Stack:
         """A stack that a loop makes."""
         b, frame = writer.builder, writer.frame
         if call.trips is not None:
@@ -699,11 +722,13 @@ class _Stack:
 
     def put(self, i: Register, number: Register, x: Any) -> None:
         """Set element i; `number` iterations were done before."""
-        if self.capacity is not None:
-            self._grow(number)
+        self.make_room(number)
         self.writer.in_memory(x, self.element_type, self.place(i, self.element_type))
 
-    def _grow(self, number: Register) -> None:
+    def make_room(self, number: Register) -> None:
+        """Let the stack grow, if it has no room for one more element than `number`."""
+        if self.capacity is None:
+            return
         writer, b, frame = self.writer, self.writer.builder, self.writer.frame
         full = b.icmp_signed("==", number, b.load(self.capacity))
         growing, done = b.append_basic_block("grow"), b.append_basic_block("grown")
@@ -742,24 +767,28 @@ class IterationWriter:
         self.results = list(operation.outputs)
         self.function: Any = None
 
-    def write(self, module: ir.Module, library: Any, name: str, numbers: dict[int, int]) -> None:
-        """Emit the function; `numbers` are those of the whole program's operations."""
+    def write(self, unit: Unit, name: str) -> None:
+        """Emit the function."""
         variables = (*self.leaves, *self.results)
         types = [memory_type(v.type.dtype).as_pointer() for v in variables]
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
+        self.function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
         self.function.linkage = "internal"
         for attribute in ("noinline", "nounwind"):
             self.function.attributes.add(attribute)
         for argument in self.function.args:
             argument.add_attribute("noalias")
         builder = Builder(self.function.append_basic_block("entry"))
-        frame = Frame(builder, self.function.args[-1], numbers)
-        writer = Sequential(Emitter(builder, library), frame)
+        frame = Frame(builder, self.function.args[-1], unit.numbers)
+        writer = Sequential(Emitter(builder, unit.scalar_library), frame)
         pointers = dict(zip(variables, self.function.args, strict=False))
         pointers |= {v: pointers[result] for result, v in self.over.items()}
         env: dict[Variable, Any] = {v: Memory(p, v.type, v in self.over.values()) for v, p in pointers.items()}
         env |= {v: Uniform(number, v.type) for v, number in self.uniform.items()}
-        targets = [Memory(pointers[v], v.type, True) for v in self.results]
+        self.emit(writer, env, [Memory(pointers[v], v.type, True) for v in self.results])
+        frame.finish()
+
+    def emit(self, writer: Sequential, env: dict[Variable, Any], targets: list[Memory]) -> None:
+        """Emit the body of the function."""
         if self.operation.primitive is loop:
             outs = writer.loop(self.operation, env, set(), targets)
         else:
@@ -767,7 +796,6 @@ class IterationWriter:
         for target, x in zip(targets, outs, strict=True):
             if not (isinstance(x, Memory) and x.pointer is target.pointer):
                 writer.in_memory(x, target.type, target)
-        frame.finish()
 
 
 def may_overwrite(operation: Operation, result: Variable, array: Variable) -> bool:
@@ -781,24 +809,8 @@ def may_overwrite(operation: Operation, result: Variable, array: Variable) -> bo
     return call.body.inputs[1 + len(call.constants) + number] in memory_variables(call.body, states_of(call))
 
 
-def writable(program: Program) -> set[int]:
-    """The loops and branches of a program that can be written natively, by identity of the operation.
-
-    Stacks of unknown length are in native memory or in Python's: all of them, or none.
-    """
-    found = {id(op): _is_writable(op) for op in program.operations if op.primitive in (loop, branch)}
-    dynamic = {id(op) for op in program.operations if op.primitive is loop and _is_dynamic(op)}
-    if any(not found[n] for n in dynamic):
-        found |= dict.fromkeys(dynamic, False)
-    return {n for n, good in found.items() if good}
-
-
-def _is_dynamic(op: Operation) -> bool:
-    call = LoopCall.of(op.inputs, op.params)
-    return call.trips is None and (bool(call.stacks) or bool(call.element_types))
-
-
-def _is_writable(op: Operation) -> bool:
+def is_writable(op: Operation) -> bool:
+    """Whether a loop or branch can be written with its state in registers and only parts of arrays read and written."""
     try:
         if op.primitive is branch:
             for case in op.params["branches"]:
