@@ -27,9 +27,9 @@ def _convolution(x: np.ndarray, y: np.ndarray, *, axes: tuple[int, ...], mode: s
     """Convolve along `axes`; the other axes broadcast."""
     others = [k for k in range(x.ndim) if k not in axes]
     lead = np.broadcast_shapes(*(tuple(a.shape[k] for k in others) for a in (x, y)))
-    if not x.size or not y.size:
-        grown = [x.shape[k] + (y.shape[k] - 1) * (1 if mode == "full" else -1) for k in axes]
-        shape = dict(zip([*axes, *others], [*(max(n, 0) for n in grown), *lead], strict=True))
+    lengths = [x.shape[k] + (y.shape[k] - 1) * (1 if mode == "full" else -1) for k in axes]
+    if not x.size or not y.size or 0 in lengths:
+        shape = dict(zip([*axes, *others], [*(max(n, 0) for n in lengths), *lead], strict=True))
         return np.zeros([shape[k] for k in range(x.ndim)], np.result_type(x, y))
     if method == "fft":
         return scipy.signal.fftconvolve(x, y, mode, axes=axes)
