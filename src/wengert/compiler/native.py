@@ -19,7 +19,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -33,6 +33,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 _SURROUNDINGS = "wengert.surroundings"
+#: Routines that all programs may call by name, and what gives their addresses, when the first program does.
+ROUTINES: dict[str, Callable[[], int]] = {}
 
 
 class Passes(enum.Enum):
@@ -120,6 +122,8 @@ class NativeModule:
         self._bitcode = bitcode
         self._machine = machine
         self._functions = tuple(functions)
+        called = [name for name in ROUTINES if name.encode() in object_code and name not in self._functions]
+        symbols = {**symbols, **{name: ROUTINES[name]() for name in called}}
         with _lock:
             start = time.perf_counter()
             jit, number = host().jit, next(host().numbers)

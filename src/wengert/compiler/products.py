@@ -8,6 +8,8 @@ over it in slices of `_INNER` rows, and for each slice over tiles of the result,
     for each slice of the inner index
         for each tile of the result, of 8 rows and 2 vectors of columns
             tile += column of x (one number after the other, broadcast) · row of y (2 vectors)
+
+That is a routine which is compiled once and serves all programs, like those of BLAS.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from llvmlite import ir
 from wengert.compiler import parallel
 from wengert.compiler.blas import Factor
 from wengert.compiler.builder import Builder
+from wengert.compiler.cache import compile_cached
 from wengert.compiler.lowering import Register, llvm_type
+from wengert.compiler.native import ROUTINES, NativeModule
 from wengert.compiler.plan import Product
 from wengert.compiler.tiles import loop
 
@@ -81,7 +85,7 @@ class ProductWriter:
         self.function: Any = None
 
     def write(self) -> None:
-        """Emit the function: its tiles are written once for all products of the module."""
+        """Emit the function, which calls the routines that all programs share."""
         number = llvm_type(self.results[0].type.dtype)
         split = parallel.choose_split((self.rows,), 0.02 * self.rows * self.inner * self.columns)
         types = [number.as_pointer()] * 3 + ([_I64, _I64] if split is not None else [])
@@ -93,65 +97,105 @@ class ProductWriter:
             argument.add_attribute("noalias")
         b: Any = Builder(function.append_basic_block("entry"))
         low, high = function.args[3:] if split is not None else (_constant(0), _constant(self.rows))
-        tall = 8 if _register_bytes() == 64 else 4
-        middle = b.sub(high, b.urem(b.sub(high, low), _constant(tall)))
-        sizes = [_constant(n) for n in (self.inner, self.columns, *self.strides)]
         x, y, out = function.args[:3]
         if self.y.transposed:
-            y = self._transposed(b, y)
-        b.call(_tiles(self.module, number, tall), [x, y, out, low, middle, *sizes])
-        if self.rows % tall or (split is not None and split.grain % tall):
-            b.call(_tiles(self.module, number, 1), [x, y, out, middle, high, *sizes])
+            copy = b.alloca(number, _constant(self.inner * self.columns))
+            copy.align = 64
+            b.call(
+                _declare(self.module, "transposed", number), [y, copy, _constant(self.inner), _constant(self.columns)]
+            )
+            y = copy
+        sizes = [_constant(n) for n in (self.inner, self.columns, *self.strides)]
+        b.call(_declare(self.module, "product", number), [x, y, out, low, high, *sizes])
         b.ret_void()
         self.function = function if split is None else parallel.write_launcher(self.module, function, split)
 
-    def _transposed(self, b: Any, y: Register) -> Register:
-        """A copy of the right factor on the stack, in the order that the tiles read it in."""
-        copy = b.alloca(y.type.pointee, _constant(self.inner * self.columns))
-        copy.align = 64
-        zero = _constant(0)
-        with loop(b, zero, _constant(self.inner), 1) as row, loop(b, zero, _constant(self.columns), 1) as column:
-            place = b.add(b.mul(column, _constant(self.inner)), row)
-            target = b.add(b.mul(row, _constant(self.columns)), column)
-            b.store(b.load(b.gep(y, [place], inbounds=True)), b.gep(copy, [target], inbounds=True))
-        return copy
+
+# Routines -------------------------------------------------------------------------------------------------------------
+
+# Pointers and sizes that they take.
+_ROUTINES = {"product": (3, 6), "transposed": (2, 2)}
 
 
-def _tiles(module: ir.Module, number: Any, height: int) -> ir.Function:
-    """The function for rows from `low` to `high`, in tiles of `height` rows and two vectors of columns."""
-    name = f"product.{number}.{height}"
+def _declare(module: ir.Module, routine: str, number: Any) -> ir.Function:
+    name = f"wengert.{routine}.{number}"
     if name in module.globals:
         return module.globals[name]
-    pointer = number.as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * 3 + [_I64] * 6), name)
-    function.linkage = "internal"
-    for attribute in ("noinline", "nounwind"):
-        function.attributes.add(attribute)
-    for argument in function.args[:3]:
+    pointers, sizes = _ROUTINES[routine]
+    types = [number.as_pointer()] * pointers + [_I64] * sizes
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), types), name)
+    function.attributes.add("nounwind")
+    for argument in function.args[:pointers]:
         argument.add_attribute("noalias")
-    x, y, out, low, high, inner, columns, row_stride, column_stride = function.args
+    return function
+
+
+@functools.cache
+def _routines(number: str) -> NativeModule:
+    """Compile the routines for numbers of one type, once for all programs of this process."""
+    module = ir.Module("products")
+    _write_product(module, {"float": ir.FloatType(), "double": ir.DoubleType()}[number])
+    _write_transposed(module, {"float": ir.FloatType(), "double": ir.DoubleType()}[number])
+    return compile_cached(str(module), [f"wengert.{routine}.{number}" for routine in _ROUTINES], {})
+
+
+for _number in _SIZES:
+    for _routine in _ROUTINES:
+        _name = f"wengert.{_routine}.{_number}"
+        ROUTINES[_name] = lambda number=_number, name=_name: _routines(number).address(name)
+
+
+def _write_transposed(module: ir.Module, number: Any) -> None:
+    """Copy a matrix, of which the columns are in memory one after the other, so that the rows are."""
+    function = _declare(module, "transposed", number)
+    y, copy, inner, columns = function.args
+    b: Any = Builder(function.append_basic_block("entry"))
+    zero = _constant(0)
+    with loop(b, zero, inner, 1) as row, loop(b, zero, columns, 1) as column:
+        place = b.add(b.mul(column, inner), row)
+        target = b.add(b.mul(row, columns), column)
+        b.store(b.load(b.gep(y, [place], inbounds=True)), b.gep(copy, [target], inbounds=True))
+    b.ret_void()
+
+
+def _write_product(module: ir.Module, number: Any) -> None:
+    """Compute the rows from `low` to `high`."""
+    function = _declare(module, "product", number)
+    x, y, out, low, high, inner, columns, *strides = function.args
     b: Any = Builder(function.append_basic_block("entry"))
     size = _SIZES[str(number)]
-    lanes = _register_bytes() // size
-    vector = ir.VectorType(number, lanes)
-    with b.if_then(b.icmp_signed("<", low, high)):
-        clear = module.declare_intrinsic("llvm.memset", [_I8P, _I64])
-        first = b.bitcast(b.gep(out, [b.mul(low, columns)], inbounds=True), _I8P)
-        length = b.mul(b.mul(b.sub(high, low), columns), _constant(size))
-        b.call(clear, [first, ir.Constant(ir.IntType(8), 0), length, ir.Constant(ir.IntType(1), 0)])
-        width = b.udiv(columns, _constant(lanes))  # in vectors
-        y_vectors, out_vectors = (b.bitcast(p, vector.as_pointer()) for p in (y, out))
-        with loop(b, _constant(0), inner, _INNER) as start:
-            stop = b.add(start, _constant(_INNER))
-            stop = b.select(b.icmp_signed("<", stop, inner), stop, inner)
-            x_start, y_start = b.mul(start, column_stride), b.mul(start, width)
-            with loop(b, _constant(0), width, 2) as column, loop(b, low, high, height) as row:
-                x_place = b.gep(x, [b.add(b.mul(row, row_stride), x_start)], inbounds=True)
-                y_place = b.gep(y_vectors, [b.add(y_start, column)], inbounds=True)
-                place = b.gep(out_vectors, [b.add(b.mul(row, width), column)], inbounds=True)
-                _write_tile(b, x_place, y_place, place, height, (start, stop), (row_stride, column_stride, width))
+    clear = module.declare_intrinsic("llvm.memset", [_I8P, _I64])
+    first = b.bitcast(b.gep(out, [b.mul(low, columns)], inbounds=True), _I8P)
+    length = b.mul(b.mul(b.sub(high, low), columns), _constant(size))
+    b.call(clear, [first, ir.Constant(ir.IntType(8), 0), length, ir.Constant(ir.IntType(1), 0)])
+    tall = 8 if _register_bytes() == 64 else 4
+    middle = b.sub(high, b.urem(b.sub(high, low), _constant(tall)))
+    with loop(b, _constant(0), inner, _INNER) as start:
+        stop = b.add(start, _constant(_INNER))
+        stop = b.select(b.icmp_signed("<", stop, inner), stop, inner)
+        for begin, end, height in ((low, middle, tall), (middle, high, 1)):
+            with b.if_then(b.icmp_signed("<", begin, end)):
+                _write_slice(b, (x, y, out), (begin, end), (start, stop), columns, strides, height)
     b.ret_void()
-    return function
+
+
+def _write_slice(
+    b: Any, pointers: Any, rows: Any, interval: Any, columns: Register, strides: list[Register], height: int
+) -> None:
+    """Add the products over an interval of the inner index to some rows, by tiles of `height` rows."""
+    (x, y, out), (low, high) = pointers, rows
+    number = x.type.pointee
+    lanes = _register_bytes() // _SIZES[str(number)]
+    vector = ir.VectorType(number, lanes)
+    width = b.udiv(columns, _constant(lanes))  # in vectors
+    y_vectors, out_vectors = (b.bitcast(p, vector.as_pointer()) for p in (y, out))
+    row_stride, column_stride = strides
+    x_start, y_start = b.mul(interval[0], column_stride), b.mul(interval[0], width)
+    with loop(b, _constant(0), width, 2) as column, loop(b, low, high, height) as row:
+        x_place = b.gep(x, [b.add(b.mul(row, row_stride), x_start)], inbounds=True)
+        y_place = b.gep(y_vectors, [b.add(y_start, column)], inbounds=True)
+        place = b.gep(out_vectors, [b.add(b.mul(row, width), column)], inbounds=True)
+        _write_tile(b, x_place, y_place, place, height, interval, (row_stride, column_stride, width))
 
 
 def _write_tile(
