@@ -737,6 +737,7 @@ QUESTIONS: list[Call] = [
     _c("may_share_memory", X, BODY=lambda ns, x: ns.may_share_memory(x, x[1:])),
     _c("shares_memory", X, BODY=lambda ns, x: (ns.shares_memory(x[:, ::2], x[:, 1::2]), ns.shares_memory(x.T, x[1:]))),
     _c("array2string", X),
+    *(_c("min_scalar_type", a) for a in (X, SCALAR, F32)),
     _c("array_repr", X, BODY=lambda ns, x: "1.5" in ns.array_repr(0 * x + 1.5)),
     _c("einsum_path", "ij,jk,k", X, SQUARE, VECTOR3),
     _c("array_str", X, BODY=lambda ns, x: "1.5" in ns.array_str(0 * x + 1.5)),

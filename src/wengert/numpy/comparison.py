@@ -51,6 +51,12 @@ def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
     return np.result_type(*(_typed(x) for x in arrays_and_dtypes))
 
 
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any, /) -> np.dtype[Any]:
+    """The smallest dtype that holds a number; the dtype of an array."""
+    return dtype_of(as_array(a)) if shape(a) else np.min_scalar_type(concrete(a, "min_scalar_type"))
+
+
 @implements(np.can_cast)
 def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     """Whether a cast is allowed."""
@@ -213,6 +219,7 @@ __all__ = [
     "isrealobj",
     "isscalar",
     "may_share_memory",
+    "min_scalar_type",
     "ndim",
     "result_type",
     "shape",
