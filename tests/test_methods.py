@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
 import wengert.numpy as wnp
-from wengert import check_grads, errors, grad, jvp, vmap
+from wengert import Dual, check_grads, errors, grad, jvp, vmap
 from wengert.array import Array
 from wengert.core.values import Value
 from wengert.numpy.methods import ARRAY_METHODS, METHODS
@@ -155,6 +156,47 @@ def test_divmod_operator():
         return q * x + r**2 + s + t**2
 
     check_grads(f, (np.abs(X) + 0.1,), order=2)
+
+
+@pytest.mark.parametrize("integer", [round, math.floor, math.ceil, math.trunc, int])
+def test_integers_of_traced_scalars(integer):
+    for number in (2.5, -2.5, 0.0, 1e20):
+        assert grad(lambda x, n=number: integer(x) * x)(number) == integer(number)
+        assert integer(Dual(number, 1.0)) == integer(number)
+        assert type(integer(Dual(number, 1.0))) is int
+    with pytest.raises(OverflowError):
+        grad(lambda x: integer(x) * x)(np.inf)
+    with pytest.raises(TypeError):
+        integer(np.ones(2))
+    with pytest.raises(TypeError):
+        grad(lambda x: integer(x) * np.sum(x))(np.ones(2))
+    with pytest.raises(errors.ConcretizationError):
+        vmap(lambda x: integer(x) * x)(np.ones(2))
+
+
+def test_round_to_digits():
+    assert grad(lambda x: round(x, 1) * x)(2.46) == 2.5
+    assert round(Dual(2.46, 1.0), 1) == 2.5
+    np.testing.assert_array_equal(vmap(lambda x: round(x, 1))(np.array([0.26, 1.04])), [0.3, 1.0])
+
+
+def test_values_to_python():
+    x = Dual(np.array([1.5, 2.0]), np.array([1.0, 3.0]))
+    assert [(float(d.primal), float(d.tangent)) for d in x.tolist()] == [(1.5, 1.0), (2.0, 3.0)]
+    assert x.item(1).tangent == 3.0
+    assert x[0].item().tangent == 1.0
+    assert [x[0].is_integer(), x[1].is_integer()] == [False, True]
+    with pytest.raises(ValueError, match="size 1"):
+        x.item()
+
+
+def test_format():
+    assert f"{Dual(2.5, 1.0):.2f} {Dual(2.5, 1.0)}" == "2.50 + 1.00ε 2.5 + 1.0ε"
+    assert f"{Dual(Dual(2.5, 1.0), Dual(1.0, 0.0)):.1f}" == "(2.5 + 1.0ε) + (1.0 + 0.0ε)ε₂"
+    assert f"{Dual(np.ones(2), 1.0)}" == "[1. 1.] + [1. 1.]ε"
+    seen = []
+    grad(lambda x: (seen.append(f"{x:.2f}|{x:>6.1f}"), x)[1])(2.5)
+    assert seen == ["2.50|   2.5"]
 
 
 def test_values_have_the_methods_too():

@@ -13,6 +13,7 @@ from wengert import check_grads, errors, jvp, vjp, vmap
 from wengert.array import Array
 from wengert.core.values import Value, representative
 from wengert.numpy import plain
+from wengert.numpy.absent import ABSENT
 
 from .namespace_calls import CALLS, QUESTIONS, Call
 from .namespace_edges import EDGES
@@ -91,6 +92,17 @@ def test_names_are_numpys():
             assert ours.__name__ == getattr(np, name).__name__ or getattr(wnp, ours.__name__) is ours
             assert ours.__doc__
             assert ours.__doc__ != getattr(np, name).__doc__
+
+
+@pytest.mark.parametrize("module", ["", "linalg", "fft"])
+def test_every_name_of_numpy_is_there_or_has_a_reason(module):
+    theirs, ours = (getattr(ns, module) if module else ns for ns in (np, wnp))
+    missing = {name for name in dir(theirs) if not name.startswith("_") and not hasattr(ours, name)}
+    assert sorted(missing - set(ABSENT)) == []
+    if not module:
+        assert not [name for name in ABSENT if name in wnp.__all__]
+        with pytest.raises(AttributeError, match="use arrays"):
+            wnp.matrix  # noqa: B018
 
 
 @pytest.mark.parametrize("name", functions())

@@ -396,6 +396,8 @@ class Array:
 
     def fill(self, value: Any) -> None:
         """Set all elements to a scalar."""
+        if shape_of(unwrap(value)):
+            raise ValueError("setting an array element with a sequence.")
         self[...] = value
 
     def sort(self, axis: int = -1, kind: Any = None) -> None:

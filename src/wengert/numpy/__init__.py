@@ -29,7 +29,10 @@ Every name is declared in one of the modules below, whose ``__all__`` lists what
 ============== =====================================================================
 
 With plain arguments each function is NumPy's own. How it gets to traced arguments is in `dispatch` and `universal`.
+What NumPy has and this namespace does not is listed, with reasons, in `absent`.
 """
+
+from typing import TYPE_CHECKING, NoReturn
 
 from wengert.numpy import (
     brackets,
@@ -63,6 +66,7 @@ from wengert.numpy import (
     windows,
     writing,
 )
+from wengert.numpy.absent import ABSENT
 from wengert.numpy.brackets import *  # noqa: F403
 from wengert.numpy.calculus import *  # noqa: F403
 from wengert.numpy.comparison import *  # noqa: F403
@@ -111,3 +115,11 @@ __all__ += statistics.__all__
 __all__ += ufuncs.__all__
 __all__ += windows.__all__
 __all__ += writing.__all__
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say why a name is not there."""
+        reason = f": {ABSENT[name]}" if name in ABSENT else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{reason}", name=name)

@@ -77,11 +77,11 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if dtype_of(f).kind not in "fc":
         f = cast(f, float)
     axes = normalise_axes(axis, len(shape_of(f)))
-    if len(varargs) not in (0, 1, len(axes)):
-        raise TypeError("invalid number of arguments")
     spacings = [as_array(v) for v in (varargs or (1.0,))]
-    if len(spacings) == 1:
+    if len(spacings) == 1 and not shape_of(spacings[0]):
         spacings = spacings * len(axes)
+    if len(spacings) != len(axes):
+        raise TypeError("invalid number of arguments")
     results = [cast(_gradient_along(f, h, ax, edge_order), dtype_of(f)) for h, ax in zip(spacings, axes, strict=True)]
     return results[0] if len(results) == 1 else tuple(results)
 

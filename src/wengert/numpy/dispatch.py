@@ -57,13 +57,17 @@ def call(primitive: Callable[..., Any], *args: Any, **params: Any) -> Any:
 
 
 def implements(
-    numpy_function: Callable[..., Any], *more: Callable[..., Any], plain: Callable[..., Any] | None = None
+    numpy_function: Callable[..., Any],
+    *more: Callable[..., Any],
+    plain: Callable[..., Any] | None = None,
+    pure: bool = False,
 ) -> Callable[[F], F]:
     """Declare what `numpy_function` does when an Array or a value is among its arguments.
 
     The implementation has NumPy's signature. A parameter ``out`` in it is handled here: the implementation gets None.
     `more` lists further NumPy functions with the same meaning. Plain arguments go to `plain`, if that is not NumPy's
-    function itself.
+    function itself. `pure` says that results are never views of arguments: then also Arrays that are not traced go
+    there.
     """
     for_plain = numpy_function if plain is None else plain
 
@@ -76,6 +80,10 @@ def implements(
         def function(*args: Any, **kwargs: Any) -> Any:
             if not has_traced(args, kwargs):
                 return for_plain(*args, **kwargs)
+            if pure and _is_untraced(args, kwargs) and kwargs.get("out") is None:
+                in_place = position is not None and len(args) > position and args[position] is not None
+                if not in_place:
+                    return on_plain(for_plain, *args, **kwargs)
             if not takes_out:
                 result = implementation(*args, **kwargs)
                 return closed(result) if config.array_api else result
@@ -117,6 +125,13 @@ def has_traced(args: Iterable[Any], kwargs: dict[str, Any]) -> bool:
         if isinstance(a, (Array, Value)) or (isinstance(a, (list, tuple)) and contains_traced(a)):
             return True
     return bool(kwargs) and has_traced(kwargs.values(), {})
+
+
+def _is_untraced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether there are only Arrays that hold plain numbers."""
+    if args and type(args[0]) is Array and isinstance(args[0]._value, Value):
+        return False  # by far the commonest case
+    return not arrays.any_traced(args) and not arrays.any_traced(kwargs)
 
 
 def write_out(out: Any, result: Any, *, broadcast: bool = False, casting: str = "same_kind") -> Any:

@@ -61,7 +61,7 @@ def _places(a: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.where((a >= edges[0]) & (a <= edges[-1]), places, -1)
 
 
-@implements(np.histogram)
+@implements(np.histogram, pure=True)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> Any:  # noqa: A002
     """Differentiable in weights, and in the extreme samples that the edges depend on."""
     if not any_traced((a, bins, weights)):
@@ -82,7 +82,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = 
     return counts, edges
 
 
-@implements(np.histogram_bin_edges)
+@implements(np.histogram_bin_edges, pure=True)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:  # noqa: A002
     """Differentiable in the extreme samples."""
     samples = ravel(as_array(a))
@@ -92,7 +92,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     return _edges(samples, edges, bins, range)
 
 
-@implements(np.histogramdd)
+@implements(np.histogramdd, pure=True)
 def histogramdd(
     sample: Any,
     bins: Any = 10,
@@ -124,7 +124,7 @@ def histogramdd(
     return hist, type(plain_edges)(edges)
 
 
-@implements(np.histogram2d)
+@implements(np.histogram2d, pure=True)
 def histogram2d(
     x: Any,
     y: Any,

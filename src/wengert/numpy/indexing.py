@@ -11,7 +11,16 @@ from wengert.array import Array, normalise_key, take_view, unwrap, wrap_owned
 from wengert.array.steps import DiagonalStep
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, concrete, implements, is_concrete, normalise_axes, normalise_axis, on_axis
+from wengert.numpy.dispatch import (
+    as_array,
+    concrete,
+    has_traced,
+    implements,
+    is_concrete,
+    normalise_axes,
+    normalise_axis,
+    on_axis,
+)
 from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import as_shape, broadcast_arrays, cast, ravel, reshape
@@ -45,12 +54,13 @@ def _readable(a: Any, indices: Any) -> Any:
     return wrap_owned(a) if isinstance(a, np.ndarray) and isinstance(indices, (Array, Value)) else a
 
 
-@implements(np.take)
+@implements(np.take, pure=True)
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The indices have no derivative."""
-    indices = as_array(indices)
+    indices = as_array(indices) if np.size(indices) or has_traced((indices,), {}) else np.asarray(indices, np.intp)
     a = _readable(a, indices)
-    if axis is None:
+    if axis is None or not shape_of(a):
+        normalise_axis(axis or 0, 1)
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))
     return a[on_axis(axis, _in_range(indices, shape_of(a)[axis], mode))]
@@ -67,7 +77,7 @@ def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, .
     return tuple(grids)
 
 
-@implements(np.take_along_axis)
+@implements(np.take_along_axis, pure=True)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """The indices have no derivative."""
     a = _readable(arr, indices)
@@ -76,7 +86,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return a[_along_axis(shape_of(a), indices, normalise_axis(axis, len(shape_of(a))))]
 
 
-@implements(np.compress)
+@implements(np.compress, pure=True)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """Select slices where a condition holds."""
     condition = concrete(condition, "compress")
@@ -85,29 +95,33 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     return take(a, np.flatnonzero(condition), axis=axis)
 
 
-@implements(np.extract)
+@implements(np.extract, pure=True)
 def extract(condition: Any, arr: Any) -> Any:
     """Elements where a condition holds."""
     return take(ravel(as_array(arr)), np.flatnonzero(concrete(condition, "extract")))
 
 
-@implements(np.choose)
+@implements(np.choose, pure=True)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Take each element from one of several arrays."""
-    picked, *arrays = broadcast_arrays(a, *choices)
+    dtype = np.result_type(*(c if type(c) in (int, float, complex) else dtype_of(as_array(c)) for c in choices))
+    picked, *arrays = broadcast_arrays(a, *(cast(c, dtype) for c in choices))
     picked = _in_range(picked, len(arrays), mode)
     return take_along_axis(stack(arrays), picked[None], 0)[0]
 
 
-@implements(np.select)
+@implements(np.select, pure=True)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """The first choice whose condition holds; the others contribute exactly zero to derivatives."""
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError("list of cases must be same length as list of conditions, and not empty")
     choices = [as_array(c) for c in (*choicelist, default)]
     dtype = np.result_type(
-        *(c if isinstance(c, (int, float)) else dtype_of(as_array(c)) for c in (*choicelist, default))
+        *(c if isinstance(c, (int, float, complex)) else dtype_of(as_array(c)) for c in (*choicelist, default))
     )
+    for i, condition in enumerate(condlist):
+        if dtype_of(as_array(condition)).kind != "b":
+            raise TypeError(f"invalid entry {i} in condlist: should be boolean ndarray")
     result = cast(choices[-1], dtype)
     for condition, choice in zip(reversed(condlist), reversed(choices[:-1]), strict=True):
         result = where(condition, cast(choice, dtype), result)
@@ -117,25 +131,25 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 # Where conditions hold: indices, without derivatives -----------------------------------------------------------------
 
 
-@implements(np.nonzero)
+@implements(np.nonzero, pure=True)
 def nonzero(a: Any) -> Any:
     """Indices: no derivative. Not under vmap, where their number would differ between examples."""
     return np.nonzero(concrete(a, "nonzero"))
 
 
-@implements(np.flatnonzero)
+@implements(np.flatnonzero, pure=True)
 def flatnonzero(a: Any) -> Any:
     """Indices: no derivative."""
     return np.flatnonzero(concrete(a, "flatnonzero"))
 
 
-@implements(np.argwhere)
+@implements(np.argwhere, pure=True)
 def argwhere(a: Any) -> Any:
     """Indices: no derivative."""
     return np.argwhere(concrete(a, "argwhere"))
 
 
-@implements(np.unravel_index)
+@implements(np.unravel_index, pure=True)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
     """Indices: no derivative. Under vmap, without a check of their range."""
     if is_concrete(indices):
@@ -147,7 +161,7 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
     return tuple(reversed(found)) if order == "C" else tuple(found)
 
 
-@implements(np.ravel_multi_index)
+@implements(np.ravel_multi_index, pure=True)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
     """Indices: no derivative. Under vmap, without a check of their range."""
     dims = as_shape(dims)
@@ -220,7 +234,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return take_view(a, DiagonalStep(offset, i, j)) if isinstance(a, Array) else diagonal_value(a, offset, i, j)
 
 
-@implements(np.trace)
+@implements(np.trace, pure=True)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
     """Sum of the diagonal."""
     return sum_(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
@@ -235,6 +249,7 @@ def diag(v: Any, k: int = 0) -> Any:
         return diagonal(a, k)
     if len(shape) != 1:
         raise ValueError("Input must be 1- or 2-d.")
+    k = operator.index(k)
     n = shape[0] + abs(k)
     zero = np.zeros((), dtype_of(a))
     if not shape[0]:
@@ -243,7 +258,7 @@ def diag(v: Any, k: int = 0) -> Any:
     return where(np.eye(n, n, k, dtype=bool), reshape(rows, (n, 1)), zero)
 
 
-@implements(np.diagflat)
+@implements(np.diagflat, pure=True)
 def diagflat(v: Any, k: int = 0) -> Any:
     """Make a diagonal matrix from a flattened array."""
     return diag(reshape(v, (-1,)), k)
@@ -255,17 +270,17 @@ def _triangle(m: Any, k: int) -> tuple[Any, Any, Any]:
     return mask, a, np.zeros((), dtype_of(a))
 
 
-@implements(np.tril)
+@implements(np.tril, pure=True)
 def tril(m: Any, k: int = 0) -> Any:
     """Lower triangle."""
-    mask, a, zero = _triangle(m, operator.index(k))
+    mask, a, zero = _triangle(m, k)
     return where(mask, a, zero)
 
 
-@implements(np.triu)
+@implements(np.triu, pure=True)
 def triu(m: Any, k: int = 0) -> Any:
     """Upper triangle."""
-    mask, a, zero = _triangle(m, operator.index(k) - 1)
+    mask, a, zero = _triangle(m, k - 1)
     return where(mask, zero, a)
 
 

@@ -39,11 +39,13 @@ def _cast_all(xs: Sequence[Any], dtype: Any, casting: str) -> list[Any]:
     return [x if dtype_of(x) == common else combinators.astype(x, dtype=common) for x in xs]
 
 
-@implements(np.concatenate, np.concat)
+@implements(np.concatenate, np.concat, pure=True)
 def concatenate(
     arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
     """Join along an existing axis."""
+    if axis is None and dtype is None:
+        dtype = np.result_type(*(a if type(a) in (int, float, complex) else dtype_of(as_array(a)) for a in arrays))
     xs = [as_array(a) for a in arrays]
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0
@@ -58,7 +60,7 @@ def concatenate(
 concat = concatenate
 
 
-@implements(np.stack)
+@implements(np.stack, pure=True)
 def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join along a new axis."""
     xs = [as_array(a) for a in arrays]
@@ -70,13 +72,13 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
     return call(lambda *values: stack_primitive(*_cast_all(values, dtype, casting), axis=axis), *xs)
 
 
-@implements(np.vstack)
+@implements(np.vstack, pure=True)
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join rows."""
     return concatenate([at_least(a, 2) for a in tup], axis=0, dtype=dtype, casting=casting)
 
 
-@implements(np.hstack)
+@implements(np.hstack, pure=True)
 def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join along the second axis, the first for vectors."""
     xs = [at_least(a, 1) for a in tup]
@@ -84,20 +86,20 @@ def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     return concatenate(xs, axis=axis, dtype=dtype, casting=casting)
 
 
-@implements(np.dstack)
+@implements(np.dstack, pure=True)
 def dstack(tup: Any) -> Any:
     """Join along the third axis."""
     return concatenate([at_least(a, 3) for a in tup], axis=2)
 
 
-@implements(np.column_stack)
+@implements(np.column_stack, pure=True)
 def column_stack(tup: Any) -> Any:
     """Join vectors as columns."""
     xs = [as_array(a) for a in tup]
     return concatenate([x if len(shape_of(x)) > 1 else reshape(x, (-1, 1)) for x in xs], axis=1)
 
 
-@implements(np.block)
+@implements(np.block, pure=True)
 def block(arrays: Any) -> Any:
     """Assemble a matrix from nested lists of blocks."""
 
@@ -133,7 +135,8 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     a = as_array(ary)
     axis = normalise_axis(axis, len(shape_of(a)))
     n = shape_of(a)[axis]
-    if isinstance(indices_or_sections, (int, np.integer)):
+    if not shape_of(as_array(indices_or_sections)):
+        indices_or_sections = int(indices_or_sections)
         if indices_or_sections <= 0:
             raise ValueError("number sections must be larger than 0.")
         each, extra = divmod(n, int(indices_or_sections))
@@ -147,7 +150,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Views."""
     n = shape_of(as_array(ary))[axis]
-    if isinstance(indices_or_sections, (int, np.integer)) and n % indices_or_sections:
+    if not shape_of(as_array(indices_or_sections)) and n % indices_or_sections:
         raise ValueError("array split does not result in an equal division")
     return array_split(ary, indices_or_sections, axis)
 
@@ -179,7 +182,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 # Moving, repeating, inserting, deleting ------------------------------------------------------------------------------
 
 
-@implements(np.roll)
+@implements(np.roll, pure=True)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Shift elements cyclically."""
     a = as_array(a)
@@ -196,18 +199,19 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     return copy_of(a) if result is a else result
 
 
-@implements(np.repeat)
+@implements(np.repeat, pure=True)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element."""
     a = as_array(a)
-    if axis is None:
+    if axis is None or not shape_of(a):
+        normalise_axis(axis or 0, 1)
         a, axis = reshape(a, (-1,)), 0
     axis = normalise_axis(axis, len(shape_of(a)))
     positions = np.repeat(np.arange(shape_of(a)[axis]), concrete(repeats, "repeat"))
     return a[on_axis(axis, positions)]
 
 
-@implements(np.append)
+@implements(np.append, pure=True)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """Join at the end; flattened without an axis."""
     if axis is None:
@@ -215,7 +219,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate([arr, values], axis=axis)
 
 
-@implements(np.delete)
+@implements(np.delete, pure=True)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Leave out slices."""
     a = as_array(arr)
@@ -226,7 +230,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     return a[on_axis(axis, np.delete(np.arange(shape_of(a)[axis]), obj))]
 
 
-@implements(np.insert)
+@implements(np.insert, pure=True)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Insert slices before the given indices."""
     a, v = as_array(arr), as_array(values)
@@ -252,7 +256,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate([a, v], axis=axis)[on_axis(axis, order)]
 
 
-@implements(np.resize)
+@implements(np.resize, pure=True)
 def resize(a: Any, new_shape: Any) -> Any:
     """Repeat the elements as often as the new shape needs."""
     a, shape = ravel(as_array(a)), as_shape(new_shape)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
-from wengert.array import Array, call_numpy_function, call_ufunc
+from wengert.array import Array, call_numpy_function, call_ufunc, unwrap, wrap
 from wengert.core.values import Value, dtype_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy import contraction, indexing, joining, reductions, shaping, sorting, ufuncs, writing
+from wengert.numpy.dispatch import concrete
 
 
 def _variadic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,6 +140,31 @@ ARRAY_METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
+# What Python's own functions ask of numbers ---------------------------------------------------------------------------
+
+
+def _number(self: Any, name: str) -> Any:
+    """The plain number behind a scalar, for what is piecewise constant in it."""
+    plain = concrete(self, name)
+    if plain.ndim:
+        raise TypeError(
+            f"{name}() is for scalars; an array of shape {plain.shape} was given, for which NumPy has np.{name}"
+        )
+    return plain.item()
+
+
+def _round(self: Any, digits: Any = None) -> Any:
+    """round(x) is an integer; round(x, digits) stays what it is, with derivative zero."""
+    return round(_number(self, "round")) if digits is None else ufuncs.round(self, digits)
+
+
+_INTEGERS: dict[str, Callable[[Any], int]] = {"floor": math.floor, "ceil": math.ceil, "trunc": math.trunc}
+
+
+def _to_integer(name: str) -> Callable[[Any], int]:
+    return lambda self: _INTEGERS[name](_number(self, name))
+
+
 class Flat:
     """The elements of an Array in C order, to be read and written: ``x.flat[::2] = 0``."""
 
@@ -170,6 +197,10 @@ def _set_flat(self: Array, value: Any) -> None:
     Flat(self)[:] = value
 
 
+def _values(x: Any) -> Any:
+    return list(map(_values, x)) if isinstance(x, list) else unwrap(x)
+
+
 def _as_method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     # A plain function, so that it binds to the instance.
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -189,8 +220,14 @@ def attach() -> None:
         setattr(Array, name, _as_method(name, function))
     Array.flat = property(Flat, _set_flat, doc="The elements in C order.")  # type: ignore[method-assign,assignment]
     for kind in (Array, Value):
+        kind.__round__ = _round  # type: ignore[attr-defined]
+        for name in _INTEGERS:
+            setattr(kind, f"__{name}__", _to_integer(name))
+        kind.is_integer = lambda self: float(_number(self, "is_integer")).is_integer()  # type: ignore[attr-defined]
         kind.__divmod__ = lambda self, other: ufuncs.divmod(self, other)  # type: ignore[attr-defined]
         kind.__rdivmod__ = lambda self, other: ufuncs.divmod(other, self)  # type: ignore[attr-defined]
+    Value.item = lambda self, *args: unwrap(wrap(self).item(*args))  # type: ignore[attr-defined]
+    Value.tolist = lambda self: _values(wrap(self).tolist())  # type: ignore[attr-defined]
     Value.T = property(shaping.transpose)  # type: ignore[attr-defined]
     Value.mT = property(shaping.matrix_transpose)  # type: ignore[attr-defined]
     Value.__getitem__ = indexing.getitem  # type: ignore[attr-defined]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from wengert.array import contains_traced
-from wengert.core.values import dtype_of
+from wengert.core.values import dtype_of, shape_of
 from wengert.numpy import reductions as r
 from wengert.numpy.dispatch import as_array, given, implements, no_value
 from wengert.numpy.reductions import prepared, root_of_square
+from wengert.numpy.shaping import broadcast_to
 from wengert.numpy.ufuncs import blend, isnan
 from wengert.numpy.universal import REDUCTIONS
 
@@ -21,7 +23,7 @@ def _valid(a: Any, where: Any) -> Any:
     return mask if where is no_value or where is True else mask & as_array(where)
 
 
-@implements(np.nansum)
+@implements(np.nansum, pure=True)
 def nansum(
     a: Any,
     axis: Any = None,
@@ -32,11 +34,10 @@ def nansum(
     where: Any = no_value,
 ) -> Any:
     """NaNs count as 0."""
-    a = prepared(a, dtype)
-    return r.sum(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
+    return r.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=_valid(as_array(a), where))
 
 
-@implements(np.nanprod)
+@implements(np.nanprod, pure=True)
 def nanprod(
     a: Any,
     axis: Any = None,
@@ -47,22 +48,27 @@ def nanprod(
     where: Any = no_value,
 ) -> Any:
     """NaNs count as 1."""
-    a = prepared(a, dtype)
-    return r.prod(a, axis=axis, keepdims=keepdims, initial=initial, where=_valid(a, where))
+    return r.prod(a, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=_valid(as_array(a), where))
 
 
-@implements(np.nancumsum)
+@implements(np.nancumsum, pure=True)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """NaNs count as 0."""
-    a = prepared(a, dtype)
-    return r.cumsum(blend(isnan(a), 0, a), axis=axis)
+    a = as_array(a)
+    return r.cumsum(blend(isnan(a), 0, a), axis=axis, dtype=dtype)
 
 
-@implements(np.nancumprod)
+@implements(np.nancumprod, pure=True)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """NaNs count as 1."""
-    a = prepared(a, dtype)
-    return r.cumprod(blend(isnan(a), 1, a), axis=axis)
+    a = as_array(a)
+    return r.cumprod(blend(isnan(a), 1, a), axis=axis, dtype=dtype)
+
+
+def _inexact(a: Any, dtype: Any) -> Any:
+    if r.counted_in(as_array(a), dtype):
+        raise TypeError("If a is inexact, then dtype must be inexact")
+    return prepared(a, dtype)
 
 
 def _nan_extremum(function: Any, worst: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
@@ -79,7 +85,7 @@ def _nan_extremum(function: Any, worst: float, a: Any, axis: Any, keepdims: Any,
     return result if given(initial) else blend(r.all(isnan(a), axis=axis, keepdims=keepdims), np.nan, result)
 
 
-@implements(np.nanmax)
+@implements(np.nanmax, pure=True)
 def nanmax(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = no_value
 ) -> Any:
@@ -87,7 +93,7 @@ def nanmax(
     return _nan_extremum(r.max, -np.inf, a, axis, keepdims, initial, where)
 
 
-@implements(np.nanmin)
+@implements(np.nanmin, pure=True)
 def nanmin(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = no_value
 ) -> Any:
@@ -95,16 +101,16 @@ def nanmin(
     return _nan_extremum(r.min, np.inf, a, axis, keepdims, initial, where)
 
 
-@implements(np.nanmean)
+@implements(np.nanmean, pure=True)
 def nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = no_value
 ) -> Any:
     """NaNs are left out."""
-    a = prepared(a, dtype)
+    a = _inexact(a, dtype)
     return r.mean(a, axis=axis, keepdims=keepdims, where=_valid(a, where))
 
 
-@implements(np.nanvar)
+@implements(np.nanvar, pure=True)
 def nanvar(
     a: Any,
     axis: Any = None,
@@ -118,12 +124,15 @@ def nanvar(
     correction: Any = no_value,
 ) -> Any:
     """NaNs are left out."""
-    a = prepared(a, dtype)
+    a = _inexact(a, dtype)
     valid = _valid(a, where)
-    return r.var(blend(isnan(a), 0, a), axis, None, None, ddof, keepdims, where=valid, mean=mean, correction=correction)
+    clean = blend(isnan(a), 0, a)
+    result = r.var(clean, axis, None, None, ddof, keepdims, where=valid, mean=mean, correction=correction)
+    free = r.sum(broadcast_to(valid, shape_of(a)), axis=axis, keepdims=keepdims)
+    return blend(free <= (ddof if correction is no_value else correction), np.nan, result)
 
 
-@implements(np.nanstd)
+@implements(np.nanstd, pure=True)
 def nanstd(
     a: Any,
     axis: Any = None,
@@ -142,19 +151,20 @@ def nanstd(
 
 def _nan_argument(function: Any, worst: float, a: Any, axis: Any, keepdims: Any) -> Any:
     a = as_array(a)
+    axis = axis if axis is None else operator.index(axis)
     empty = r.all(isnan(a), axis=axis)
     if not contains_traced(empty) and np.any(empty):
         raise ValueError("All-NaN slice encountered")
     return function(blend(isnan(a), worst, a), axis=axis, keepdims=keepdims)
 
 
-@implements(np.nanargmax)
+@implements(np.nanargmax, pure=True)
 def nanargmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
     return _nan_argument(r.argmax, -np.inf, a, axis, keepdims)
 
 
-@implements(np.nanargmin)
+@implements(np.nanargmin, pure=True)
 def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
     return _nan_argument(r.argmin, np.inf, a, axis, keepdims)

@@ -137,13 +137,13 @@ def _median(function: Any, a: Any, axis: Any, keepdims: Any, *, skip_nan: bool) 
     return restore_axes(middle, shape, axis, keepdims)
 
 
-@implements(np.median)
+@implements(np.median, pure=True)
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
     """The derivative goes to the element in the middle, or half to each of two."""
     return _median(np.median, a, axis, keepdims, skip_nan=False)
 
 
-@implements(np.nanmedian)
+@implements(np.nanmedian, pure=True)
 def nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = no_value
 ) -> Any:
@@ -249,7 +249,7 @@ def _weighted_places(flat: Any, w: Any, points: Any, *, skip_nan: bool) -> tuple
     return minimum(before, shape_of(flat)[0] - 1), order
 
 
-@implements(np.quantile)
+@implements(np.quantile, pure=True)
 def quantile(
     a: Any,
     q: Any,
@@ -265,7 +265,7 @@ def quantile(
     return _quantile(np.quantile, a, q, axis, keepdims, method, weights, skip_nan=False)
 
 
-@implements(np.nanquantile)
+@implements(np.nanquantile, pure=True)
 def nanquantile(
     a: Any,
     q: Any,
@@ -281,7 +281,7 @@ def nanquantile(
     return _quantile(np.nanquantile, a, q, axis, keepdims, method, weights, skip_nan=True)
 
 
-@implements(np.percentile)
+@implements(np.percentile, pure=True)
 def percentile(
     a: Any,
     q: Any,
@@ -297,7 +297,7 @@ def percentile(
     return _quantile(np.percentile, a, q, axis, keepdims, method, weights, skip_nan=False)
 
 
-@implements(np.nanpercentile)
+@implements(np.nanpercentile, pure=True)
 def nanpercentile(
     a: Any,
     q: Any,

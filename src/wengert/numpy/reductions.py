@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import Array, contains_traced
 from wengert.core.combinators import reduce_sum
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import (
     as_array,
     call,
+    concrete,
     given,
     implements,
     no_value,
@@ -21,7 +23,7 @@ from wengert.numpy.dispatch import (
     on_axis,
 )
 from wengert.numpy.joining import concatenate
-from wengert.numpy.shaping import broadcast_to, cast, ravel, reshape
+from wengert.numpy.shaping import broadcast_to, cast, cast_kept, ravel, reshape
 from wengert.numpy.ufuncs import blend, maximum, minimum, not_equal, sqrt, square, subtract
 from wengert.numpy.universal import ACCUMULATIONS, REDUCTIONS
 from wengert.rules import reductions as r
@@ -39,11 +41,20 @@ def restore_axes(out: Any, shape: tuple[int, ...], axis: Any, keepdims: Any) -> 
     if not keepdims or keepdims is no_value:
         return out
     axes = reduced_axes(axis, len(shape))
-    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if shape else out
+
+
+def _initial(x: Any, like: Any) -> Any:
+    """The first operand of a reduction, of the type that is computed with."""
+    if not contains_traced(x) and np.iscomplexobj(x) and dtype_of(like).kind != "c":
+        raise TypeError("float() argument must be a string or a real number, not 'complex'")
+    return cast_kept(x, dtype_of(like))
 
 
 def _reduce(primitive: Callable[..., Any], a: Any, axis: Any, keepdims: Any) -> Any:
     shape = shape_of(a)
+    if not shape and isinstance(a, Array) and a.is_mutable:
+        a = a[()]  # NumPy reduces an array without axes to a scalar
     return restore_axes(call(primitive, a, axis=reduced_axes(axis, len(shape))), shape, axis, keepdims)
 
 
@@ -57,7 +68,7 @@ def prepared(a: Any, dtype: Any) -> Any:
     return as_array(a) if dtype is None else cast(as_array(a), dtype)
 
 
-@implements(np.sum)
+@implements(np.sum, pure=True)
 def sum(  # noqa: A001
     a: Any,
     axis: Any = None,
@@ -69,10 +80,10 @@ def sum(  # noqa: A001
 ) -> Any:
     """Sum over axes."""
     total = _reduce(reduce_sum, _masked(prepared(a, dtype), where, 0), axis, keepdims)
-    return total + initial if given(initial) else total
+    return total + _initial(initial, total) if given(initial) else total
 
 
-@implements(np.prod)
+@implements(np.prod, pure=True)
 def prod(
     a: Any,
     axis: Any = None,
@@ -84,7 +95,12 @@ def prod(
 ) -> Any:
     """Right derivatives, of any order, also where elements are zero."""
     product = _reduce(r.reduce_prod, _masked(prepared(a, dtype), where, 1), axis, keepdims)
-    return product * initial if given(initial) else product
+    return product * _initial(initial, product) if given(initial) else product
+
+
+def counted_in(a: Any, dtype: Any) -> bool:
+    """Whether an average of floating-point numbers is to be computed in integers: then it is piecewise constant."""
+    return dtype is not None and np.dtype(dtype).kind in "biu" and dtype_of(a).kind in "fc"
 
 
 def _count(shape: tuple[int, ...], axis: Any, where: Any, keepdims: Any, dtype: Any) -> Any:
@@ -96,11 +112,13 @@ def _count(shape: tuple[int, ...], axis: Any, where: Any, keepdims: Any, dtype: 
     return cast(counts, dtype.type(0).real.dtype if dtype.kind in "fc" else float)
 
 
-@implements(np.mean)
+@implements(np.mean, pure=True)
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = True
 ) -> Any:
     """Mean over axes."""
+    if counted_in(as_array(a), dtype):
+        return np.mean(concrete(a, "mean"), axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     a = prepared(a, dtype)
     if dtype is None and dtype_of(a).kind in "biu":
         a = cast(a, np.dtype(float))  # a sum of integers could overflow
@@ -111,7 +129,7 @@ def mean(
 _mean = mean
 
 
-@implements(np.var)
+@implements(np.var, pure=True)
 def var(
     a: Any,
     axis: Any = None,
@@ -125,16 +143,21 @@ def var(
     correction: Any = no_value,
 ) -> Any:
     """Variance over axes."""
+    if counted_in(as_array(a), dtype):
+        ddof = ddof if correction is no_value else correction
+        return np.var(concrete(a, "var"), axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=where)
+    real = dtype_of(as_array(a)).kind != "c"
     a = prepared(a, dtype)
     deviation = a - (_mean(a, axis=axis, keepdims=True, where=where) if mean is no_value else as_array(mean))
     parts = (deviation.real, deviation.imag) if dtype_of(deviation).kind == "c" else (deviation,)
     squares = builtins.sum(map(square, parts[1:]), start=square(parts[0]))
     free = _count(shape_of(a), axis, where, keepdims, dtype_of(a)) - (ddof if correction is no_value else correction)
     total = sum(squares, axis=axis, keepdims=keepdims, where=where)
-    return total / (builtins.max(free, 0.0) if isinstance(free, float) else maximum(free, 0))
+    result = total / (builtins.max(free, 0.0) if isinstance(free, float) else maximum(free, 0))
+    return cast(result, dtype_of(a)) if real and dtype_of(a).kind == "c" else result
 
 
-@implements(np.std)
+@implements(np.std, pure=True)
 def std(
     a: Any,
     axis: Any = None,
@@ -148,6 +171,9 @@ def std(
     correction: Any = no_value,
 ) -> Any:
     """Standard deviation over axes. As for a norm, the derivative at 0 (equal elements) is 0."""
+    if counted_in(as_array(a), dtype):
+        ddof = ddof if correction is no_value else correction
+        return np.std(concrete(a, "std"), axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=where)
     return root_of_square(
         var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction),
     )
@@ -161,25 +187,24 @@ def root_of_square(x: Any) -> Any:
 
 def _extremum(primitive: Any, ufunc: Any, lowest: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any):
     a = as_array(a)
-    dtype = dtype_of(a)
     if where is not True and where is not no_value:
         if not given(initial):
             raise ValueError(
                 f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where mask one has to "
                 "specify 'initial'"
             )
-        a = blend(where, a, as_array(initial).cast(dtype) if dtype.kind not in "fc" else lowest)
+        a = blend(where, a, lowest)
     if given(initial):
         shape = shape_of(a)
         if 0 in (shape[i] for i in reduced_axes(axis, len(shape))):
             axes = reduced_axes(axis, len(shape))
             kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-            return restore_axes(broadcast_to(cast(initial, dtype), kept)[()], shape, axis, keepdims)
-        return ufunc(_reduce(primitive, a, axis, keepdims), initial)
+            return restore_axes(broadcast_to(_initial(initial, a), kept)[()], shape, axis, keepdims)
+        return ufunc(_reduce(primitive, a, axis, keepdims), _initial(initial, a))
     return _reduce(primitive, a, axis, keepdims)
 
 
-@implements(np.max, np.amax)
+@implements(np.max, np.amax, pure=True)
 def max(  # noqa: A001
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = True
 ) -> Any:
@@ -187,7 +212,7 @@ def max(  # noqa: A001
     return _extremum(r.reduce_max, maximum, -np.inf, a, axis, keepdims, initial, where)
 
 
-@implements(np.min, np.amin)
+@implements(np.min, np.amin, pure=True)
 def min(  # noqa: A001
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, initial: Any = no_value, where: Any = True
 ) -> Any:
@@ -198,25 +223,25 @@ def min(  # noqa: A001
 amax, amin = max, min
 
 
-@implements(np.ptp)
+@implements(np.ptp, pure=True)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value) -> Any:
     """Maximum minus minimum."""
     return max(a, axis=axis, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
 
 
-@implements(np.all)
+@implements(np.all, pure=True)
 def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = True) -> Any:  # noqa: A001
     """A truth value: no derivative."""
     return _reduce(r.reduce_all, _masked(as_array(a), where, 1), axis, keepdims)
 
 
-@implements(np.any)
+@implements(np.any, pure=True)
 def any(a: Any, axis: Any = None, out: Any = None, keepdims: Any = no_value, *, where: Any = True) -> Any:  # noqa: A001
     """A truth value: no derivative."""
     return _reduce(r.reduce_any, _masked(as_array(a), where, 0), axis, keepdims)
 
 
-@implements(np.count_nonzero)
+@implements(np.count_nonzero, pure=True)
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """A count: no derivative."""
     return sum(not_equal(a, 0), axis=axis, dtype=np.intp, keepdims=keepdims)
@@ -229,18 +254,18 @@ def _along(primitive: Callable[..., Any], a: Any, axis: Any) -> Any:
     """Apply a function along one axis, of the flattened array for None."""
     a = as_array(a)
     if axis is None or not shape_of(a):
-        normalise_axis(axis or 0, 1)
+        normalise_axis(0 if axis is None else axis, 1)
         a, axis = reshape(a, (-1,)), 0
     return call(primitive, a, axis=normalise_axis(axis, len(shape_of(a))))
 
 
-@implements(np.argmax)
+@implements(np.argmax, pure=True)
 def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
     return restore_axes(_along(r.argmax, a, axis), shape_of(as_array(a)), axis, keepdims)
 
 
-@implements(np.argmin)
+@implements(np.argmin, pure=True)
 def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_value) -> Any:
     """An index: no derivative."""
     return restore_axes(_along(r.argmin, a, axis), shape_of(as_array(a)), axis, keepdims)
@@ -249,13 +274,13 @@ def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_valu
 # Scans ---------------------------------------------------------------------------------------------------------------
 
 
-@implements(np.cumsum)
+@implements(np.cumsum, pure=True)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Cumulative sum."""
     return _along(r.cumsum, prepared(a, dtype), axis)
 
 
-@implements(np.cumprod)
+@implements(np.cumprod, pure=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Right derivatives, of any order, also where elements are zero."""
     return _along(r.cumprod, prepared(a, dtype), axis)
@@ -267,11 +292,11 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: An
     a = as_array(a)
     if n < 0:
         raise ValueError(f"order must be non-negative but got {n!r}")
+    if n == 0:
+        return a
     if not shape_of(a):
         raise ValueError("diff requires input that is at least one dimensional")
     axis = normalise_axis(axis, len(shape_of(a)))
-    if n == 0:
-        return a
 
     def side(x: Any) -> list[Any]:
         if x is no_value:
@@ -288,7 +313,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: An
     return result
 
 
-@implements(np.ediff1d)
+@implements(np.ediff1d, pure=True)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of neighbours of the flattened array, with values put before and after them."""
     a = ravel(as_array(ary))

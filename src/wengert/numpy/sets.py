@@ -18,7 +18,7 @@ from wengert.numpy.shaping import cast, ravel, reshape
 from wengert.numpy.ufuncs import equal, logical_not
 
 
-@implements(np.unique)
+@implements(np.unique, pure=True)
 def unique(
     ar: Any,
     return_index: bool = False,
@@ -37,13 +37,13 @@ def unique(
     return result if len(result) > 1 else values
 
 
-@implements(np.union1d)
+@implements(np.union1d, pure=True)
 def union1d(ar1: Any, ar2: Any) -> Any:
     """Elements of at least one of the arrays."""
     return unique(concatenate([ar1, ar2], axis=None))
 
 
-@implements(np.intersect1d)
+@implements(np.intersect1d, pure=True)
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """Elements of both arrays; their derivatives are those in the first."""
     a, b = as_array(ar1), as_array(ar2)
@@ -53,14 +53,14 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     return (values, first, second) if return_indices else values
 
 
-@implements(np.setdiff1d)
+@implements(np.setdiff1d, pure=True)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     """Elements of the first array only."""
     a = ravel(as_array(ar1)) if assume_unique else unique(ar1)
     return take(a, np.flatnonzero(~np.isin(concrete(a, "setdiff1d"), concrete(ar2, "setdiff1d"))))
 
 
-@implements(np.setxor1d)
+@implements(np.setxor1d, pure=True)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     """Elements of exactly one of the arrays."""
     both = concatenate([ar1, ar2] if assume_unique else [unique(ar1), unique(ar2)], axis=None)
@@ -70,7 +70,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     return take(both, order[changes[1:] & changes[:-1]] if order.size else order)
 
 
-@implements(np.isin)
+@implements(np.isin, pure=True)
 def isin(
     element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
 ) -> Any:

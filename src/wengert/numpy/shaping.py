@@ -50,6 +50,8 @@ def _memory_order(a: Any, order: str) -> str:
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
     """A view where NumPy returns one."""
     a = as_array(a)
+    if order == "K":
+        raise ValueError("order 'K' is not permitted for reshaping")
     shape = _resolve_shape(math.prod(shape_of(a)), shape)
     if _memory_order(a, order) == "F":
         return transpose(reshape(transpose(a), shape[::-1], copy=copy))
@@ -71,7 +73,7 @@ def ravel(a: Any, order: str = "C") -> Any:
         value = representative(a._peek() if isinstance(a, Array) else a)
         steps = [-abs(s) for s in value.strides]
         return reshape(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]), (-1,))
-    flat = reshape(a, (-1,), order=order)
+    flat = reshape(a, (-1,), order="A" if order == "K" else order)
     if isinstance(a, Array) and a.is_mutable:
         flags = layout_of(a).flags
         if not (flags.f_contiguous if order == "F" else flags.c_contiguous):
@@ -181,7 +183,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     xs = [as_array(a) for a in args]
     shape = np.broadcast_shapes(*(shape_of(x) for x in xs))
     if all(shape_of(x) == shape for x in xs):
-        return tuple(x[...] if isinstance(x, Array) and not x.is_mutable else x for x in xs)
+        return tuple(x if isinstance(x, Array) and x.is_mutable else x[...] for x in xs)
     return tuple(broadcast_to(x, shape) for x in xs)
 
 
@@ -258,7 +260,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     return swapaxes(flip(a, j), i, j) if k == 1 else flip(swapaxes(a, i, j), j)
 
 
-@implements(np.tile)
+@implements(np.tile, pure=True)
 def tile(A: Any, reps: Any) -> Any:
     """Repeat the whole array."""
     a = as_array(A)
@@ -310,6 +312,8 @@ def cast_kept(x: Any, dtype: np.dtype[Any]) -> Any:
             f"a traced {dtype_of(x)} value was to become part of an array of dtype {dtype}, which would cut off its "
             "derivative (or its imaginary part). Make the array with dtype float or complex.",
         )
+    if dtype_of(x).kind == "c" and dtype.kind in "iuf":
+        raise TypeError("float() argument must be a string or a real number, not 'complex'")
     return cast(x, dtype)
 
 

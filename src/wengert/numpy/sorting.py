@@ -26,7 +26,7 @@ def _in_any_version(numpy_function: Any) -> Any:
     return function
 
 
-@implements(np.argsort, plain=_in_any_version(np.argsort))
+@implements(np.argsort, plain=_in_any_version(np.argsort), pure=True)
 def argsort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
 ) -> Any:
@@ -39,7 +39,7 @@ def argsort(
     return call(reductions.argsort, a, axis=normalise_axis(axis, len(shape_of(a))), kind="stable" if stable else kind)
 
 
-@implements(np.sort, plain=_in_any_version(np.sort))
+@implements(np.sort, plain=_in_any_version(np.sort), pure=True)
 def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
 ) -> Any:
@@ -51,7 +51,7 @@ def sort(
     return take_along_axis(a, argsort(a, axis, kind, stable=stable, descending=descending), axis)
 
 
-@implements(np.argpartition)
+@implements(np.argpartition, pure=True)
 def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """Indices: no derivative. The order within the parts is left open."""
     a = as_array(a)
@@ -68,7 +68,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
     return call(reductions.argpartition, a, kth=tuple(int(k) % n for k in places), axis=axis)
 
 
-@implements(np.partition)
+@implements(np.partition, pure=True)
 def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """The derivative goes with each element to its new place. The order within the parts is left open."""
     a = as_array(a)
@@ -78,14 +78,14 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
     return take_along_axis(a, argpartition(a, kth, axis), axis)
 
 
-@implements(np.sort_complex)
+@implements(np.sort_complex, pure=True)
 def sort_complex(a: Any) -> Any:
     """Sorted by the real part, then the imaginary part."""
     result = sort(a)
     return result if dtype_of(result).kind == "c" else cast(result, complex)
 
 
-@implements(np.lexsort)
+@implements(np.lexsort, pure=True)
 def lexsort(keys: Any, axis: int = -1) -> Any:
     """Indices: no derivative."""
     if is_concrete(keys):
@@ -97,7 +97,7 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return order
 
 
-@implements(np.searchsorted)
+@implements(np.searchsorted, pure=True)
 def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any:
     """Indices: no derivative."""
     if sorter is not None:
@@ -105,7 +105,7 @@ def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any:
     return call(reductions.searchsorted, as_array(a), as_array(v), side=side)
 
 
-@implements(np.digitize)
+@implements(np.digitize, pure=True)
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """Indices: no derivative."""
     edges = concrete(bins, "digitize")
@@ -118,7 +118,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return searchsorted(edges, x, side=side)
 
 
-@implements(np.bincount)
+@implements(np.bincount, pure=True)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     """The weights may be traced."""
     positions = concrete(x, "bincount")

@@ -8,34 +8,36 @@ import numpy as np
 
 from wengert.array import contains_traced
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, implements, no_value
+from wengert.numpy.dispatch import as_array, implements, no_value, normalise_axes
 from wengert.numpy.indexing import diag
 from wengert.numpy.joining import concatenate
-from wengert.numpy.reductions import mean, reduced_axes
+from wengert.numpy.reductions import mean
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import at_least, broadcast_to, cast, copy_of, moveaxis, reshape
 from wengert.numpy.ufuncs import conj, matmul, maximum, multiply, sqrt
 
 
-@implements(np.average)
+@implements(np.average, pure=True)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = no_value) -> Any:
     """Weighted mean; the weights may be traced."""
     a = as_array(a)
     if weights is None:
         result = mean(a, axis=axis, keepdims=keepdims)
         count = float(np.prod(shape_of(a)) / max(np.prod(shape_of(result)), 1))
-        total = np.full(shape_of(result), count)[()]
+        total = np.full(shape_of(result), count, dtype_of(result))[()]
         return (result, total) if returned else result
     w = as_array(weights)
     if shape_of(w) != shape_of(a):
         if axis is None:
             raise TypeError("Axis must be specified when shapes of a and weights differ.")
-        axes = reduced_axes(axis, len(shape_of(a)))
+        axes = normalise_axes(axis, len(shape_of(a)))
         if shape_of(w) != tuple(shape_of(a)[i] for i in axes):
             raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
         w = moveaxis(w, range(len(axes)), [sorted(axes).index(i) for i in axes])
         w = broadcast_to(reshape(w, tuple(n if i in axes else 1 for i, n in enumerate(shape_of(a)))), shape_of(a))
-    total = sum_(w, axis=axis, keepdims=keepdims)
+    if axis is not None:
+        axis = normalise_axes(axis, len(shape_of(a)))
+    total = sum_(w, axis=axis, keepdims=keepdims, dtype=np.result_type(dtype_of(a), dtype_of(w)))
     if not contains_traced(total) and np.any(total == 0):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     result = sum_(multiply(a, w), axis=axis, keepdims=keepdims) / total
@@ -47,7 +49,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 # Covariance ----------------------------------------------------------------------------------------------------------
 
 
-@implements(np.cov)
+@implements(np.cov, pure=True)
 def cov(
     m: Any,
     y: Any = None,
@@ -70,6 +72,9 @@ def cov(
 
     x = variables(m) if y is None else concatenate([variables(m), variables(y)], axis=0)
     x = cast(x, np.result_type(dtype_of(x), np.float64) if dtype is None else dtype)
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is not None:
+            _check_weights(name, given, shape_of(x)[1])
     w = None if fweights is None else cast(fweights, float)
     if aweights is not None:
         w = cast(aweights, float) if w is None else w * cast(aweights, float)
@@ -93,7 +98,21 @@ def cov(
     return reshape(result, tuple(n for n in shape_of(result) if n != 1))
 
 
-@implements(np.corrcoef)
+def _check_weights(name: str, weights: Any, count: int) -> None:
+    """Raise NumPy's errors for weights of observations that are none."""
+    w = as_array(weights)
+    if len(shape_of(w)) > 1:
+        raise RuntimeError(f"cannot handle multidimensional {name}")
+    if shape_of(w) != (count,):
+        raise RuntimeError(f"incompatible numbers of samples and {name}")
+    if name == "fweights" and not contains_traced(w) and not np.all(w == np.around(w)):
+        raise TypeError("fweights must be integer")
+    negative = w < 0
+    if not contains_traced(negative) and np.any(negative):
+        raise ValueError(f"{name} cannot be negative")
+
+
+@implements(np.corrcoef, pure=True)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """Matrix of correlation coefficients."""
     c = cov(x, y, rowvar, dtype=dtype)

@@ -161,6 +161,9 @@ class Dual(Value):
     def __repr__(self) -> str:
         return f"{_show(self.primal)} + {_show(self.tangent)}{_epsilon(self)}"
 
+    def __format__(self, spec: str) -> str:
+        return f"{_show(self.primal, spec)} + {_show(self.tangent, spec)}{_epsilon(self)}"
+
     def __hash__(self) -> int:
         return hash(self.primal)
 
@@ -218,7 +221,7 @@ def _epsilon(x: Dual) -> str:
     return "ε" if rank == 1 else "ε" + "".join("₀₁₂₃₄₅₆₇₈₉"[int(d)] for d in str(rank))
 
 
-def _show(x: Any) -> str:
+def _show(x: Any, spec: str = "") -> str:
     if isinstance(x, Dual):
-        return f"({x!r})"
-    return str(x)
+        return f"({x:{spec}})"
+    return format(x, spec) if spec and shape_of(x) == () else str(x)
