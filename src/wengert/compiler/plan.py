@@ -420,8 +420,11 @@ def _group(
         reads.setdefault(key, set()).update(map(root, leaves))
     _postpone(kernels, first_read, reads, overwritten)
     steps: list[Step] = []
-    for number in sorted({*(k[0] for k in kernels), *calls}):
-        steps.extend(k for key, k in kernels.items() if key[0] == number)
+    loops: dict[int, list[Step]] = {}
+    for (number, _, _), kernel in kernels.items():
+        loops.setdefault(number, []).append(kernel)
+    for number in sorted({*loops, *calls}):
+        steps.extend(loops.get(number, ()))
         steps.extend(calls.get(number, ()))
     return steps
 
@@ -437,6 +440,7 @@ def _postpone(
     Nobody must read their results before, and what they read should not be needed longer than to the level at which it
     may be overwritten.
     """
+    next_level: dict[tuple[int, ...], int] = {}  # of a loop over each space
     for key in sorted((k for k in kernels if k[2] is None), key=lambda k: -k[0]):
         level, space, _ = key
         if math.prod(space) > _SMALL_SPACE:
@@ -444,13 +448,15 @@ def _postpone(
         kernel = kernels[key]
         limit = min([first_read.get(v, math.inf) for v in kernel.results])
         limit = min([limit, *(overwritten[x] + 1 for x in reads[key] if x in overwritten)])
-        later = [k[0] for k in kernels if k[1] == space and k[2] is None and level < k[0] < limit]
-        if later:
-            other = kernels[min(later), space, None]
+        later = next_level.get(space, math.inf)
+        if later < limit:
+            other = kernels[int(later), space, None]
             other.stores[:0] = kernel.stores
             other.reductions[:0] = kernel.reductions
-            reads[min(later), space, None] |= reads[key]
+            reads[int(later), space, None] |= reads[key]
             del kernels[key]
+        else:
+            next_level[space] = level
 
 
 def _recomputed(
