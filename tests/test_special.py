@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 import scipy.special as sp
 
+import wengert as wg
 from wengert import check_grads, derivative, grad, hessian, jvp, vjp, vmap
 from wengert.errors import ConcretizationError, UnsupportedOperationError
 from wengert.numpy.universal import Ufunc
 from wengert.scipy import special as wsp
+
+from .samples import ALL
 
 _rng = np.random.default_rng(13)
 INF = np.inf
@@ -29,23 +32,63 @@ def _r(*shape):
 UFUNCS = sorted(
     name for name, f in vars(wsp).items() if isinstance(f, Ufunc) and isinstance(getattr(sp, name, 0), np.ufunc)
 )
+#: Ufuncs whose primitives have other names.
+_PRIMITIVES = {"ellipj": "ellipj_sn", "jn": "jv", "psi": "digamma", "round": "rint"}
 
 
 @pytest.mark.parametrize("name", UFUNCS)
 def test_scipys_own_ufuncs_take_arrays(name):
+    """With the arguments of the sample: SciPy's values, and derivatives that agree with differences of them."""
     ours, theirs = getattr(wsp, name), getattr(sp, name)
-    args = [np.array([0.3, 0.6])] * theirs.nin
-    k = theirs.nin - 1
-    if name == "huber":
-        args[0] = np.ones(2)
+    primitive = _PRIMITIVES.get(name, name)
+    sample = next(s for s in ALL if s.primitive.name == primitive)
+    args, active = list(sample.args), sample.active
     expected = theirs(*args)
+    assert type(ours(*args)) is type(expected)
+    if not active:
+        assert np.shape(ours(*args)) == np.shape(expected)
+        return
+
+    def moved(f, h):
+        return f(*(a + h if k in active else a for k, a in enumerate(args)))
+
     for f in (ours, theirs):
-        out, dot = jvp(lambda x, f=f: f(*args[:k], x), (args[k],), (np.ones(2),))
-        np.testing.assert_allclose(out, expected, rtol=4e-16)
-        numeric = (theirs(*args[:k], args[k] + 1e-6) - theirs(*args[:k], args[k] - 1e-6)) / 2e-6
-        np.testing.assert_allclose(dot, numeric, rtol=1e-7)
-        np.testing.assert_allclose(vjp(lambda x, f=f: f(*args[:k], x), args[k])[1](np.ones(2))[0], dot)
-    assert type(ours(*args)) is np.ndarray
+        out, dot = jvp(lambda h, f=f: moved(f, h), (0.0,), (1.0,))
+        assert type(out) is type(expected)
+        if not isinstance(out, tuple):
+            out, dot = (out,), (dot,)
+        more, less = moved(theirs, 1e-5), moved(theirs, -1e-5)
+        for k, (o, d) in enumerate(zip(out, dot, strict=True)):
+            e, m, n = (x[k] if isinstance(expected, tuple) else x for x in (expected, more, less))
+            np.testing.assert_allclose(o, e, rtol=4e-16)
+            np.testing.assert_allclose(d, (m - n) / 2e-5, rtol=1e-4, atol=1e-7)
+
+
+def test_every_function_of_scipy_is_there():
+    """Implemented, or in the table that says why it is not, with SciPy's values for plain arguments."""
+    known = {*wsp.__all__, *wsp.missing.REASONS}
+    assert sorted(set(sp.__all__) - known) == []
+    assert not set(wsp.__all__) & set(wsp.missing.REASONS)
+    for name in known & set(sp.__all__):
+        assert callable(getattr(wsp, name))
+    np.testing.assert_array_equal(wsp.roots_legendre(3), sp.roots_legendre(3))
+    assert wsp.stirling2(wg.numpy.array(5), 2) == 15
+    with pytest.raises(AttributeError):
+        wsp.no_such_function  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: wsp.ellip_harm(5, 8, 2, 1, x),
+        lambda x: wsp.lmbda(1, x)[0],
+        lambda x: wsp.roots_jacobi(3, x, 1.0)[0],
+        lambda x: wsp.mathieu_even_coef(2, x),
+    ],
+)
+def test_functions_without_a_rule_say_why(f):
+    with pytest.raises(UnsupportedOperationError, match="has no derivative rule: "):
+        grad(f)(0.5)
 
 
 # Reference values below were computed with mpmath, with 500 digits.
@@ -228,12 +271,22 @@ def test_orders_have_no_derivative(f, x):
 
 def test_complex_arguments_without_a_rule():
     z = np.array([0.5 + 0.2j])
-    for f in (lambda z: sp.ive(1, z), sp.log_ndtr, lambda z: wsp.logsumexp(z, b=np.ones(1))):
+    for f in (lambda z: sp.airye(z)[0], lambda z: wsp.logsumexp(z, b=np.ones(1))):
         with pytest.raises(UnsupportedOperationError, match="complex"):
             jvp(f, (z,), (z,))
     with pytest.raises(UnsupportedOperationError, match="real arguments"):
         jvp(sp.digamma, (z,), (z,))
     check_grads(sp.loggamma, (z,), order=1)
+
+
+@pytest.mark.parametrize("name", ["jve", "yve", "ive"])
+def test_scaled_bessel_functions_of_complex_numbers(name):
+    """Their factors are real functions of the real or imaginary part, which are not holomorphic."""
+    f = getattr(sp, name)
+    z = np.array([0.7 + 0.5j, -0.7 + 0.5j, 0.7 - 0.5j, -0.7 - 0.5j])
+    np.testing.assert_allclose(jvp(lambda z: f(1.5, z), (z,), (z,))[0], f(1.5, z), rtol=1e-15)
+    check_grads(lambda z: f(1.5, z), (z,))
+    check_grads(lambda z: f(1.5, z), (50 * z,), order=1)
 
 
 @pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])

@@ -46,8 +46,8 @@ class Elementwise(Primitive):
         A NumPy ufunc, or a function that broadcasts like one.
     *partials : callable, 1, -1 or None
         The partial derivative with respect to each argument, as a function of any of the names ``out``, ``x``, ``y``,
-        ``z`` (the output and the arguments). Its parameter names say what the Wengert list has to keep. The numbers
-        1 and -1 stand for constant partials, None for an argument without derivative.
+        ``z``, ``w``, ``v`` (the output, and the arguments in their order). Its parameter names say what the Wengert
+        list has to keep. The numbers 1 and -1 stand for constant partials, None for an argument without derivative.
     singular : bool
         Whether partials can be infinite or NaN where the function is finite: see "strong zeros" above.
     """

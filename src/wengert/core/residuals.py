@@ -18,7 +18,7 @@ from wengert.core.values import ArrayType, dtype_of, shape_of, type_of
 
 _float64 = np.float64
 _ndarray = np.ndarray
-_SLOTS = {"out": 1, "x": 2, "y": 3, "z": 4}
+_SLOTS = {"out": 1, "x": 2, "y": 3, "z": 4, "w": 5, "v": 6}
 
 Partial = Callable[..., Any] | int | None
 

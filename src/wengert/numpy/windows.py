@@ -9,7 +9,7 @@ import numpy as np
 from wengert.core.values import dtype_of
 from wengert.numpy.dispatch import as_array, call, implements
 from wengert.numpy.shaping import cast
-from wengert.rules import special
+from wengert.rules.special import bessel
 
 
 @implements(np.i0)
@@ -18,7 +18,7 @@ def i0(x: Any) -> Any:
     x = as_array(x)
     if dtype_of(x).kind == "c":
         raise TypeError("i0 not supported for complex values")
-    return call(special.i0, x if dtype_of(x).kind == "f" else cast(x, float))
+    return call(bessel.i0, x if dtype_of(x).kind == "f" else cast(x, float))
 
 
 @implements(np.kaiser)

@@ -42,7 +42,9 @@ from wengert.rules.elementwise import (
     sqrt,
     where,
 )
-from wengert.rules.special import digamma, erfcx, i0e, i1e
+from wengert.rules.special.bessel import i0e, i1e
+from wengert.rules.special.error_functions import erfcx
+from wengert.rules.special.gammas import digamma
 
 #: Where exponentials are cut off: exp(-40) is far below the rounding errors of the rest.
 _NEGLIGIBLE = 40.0

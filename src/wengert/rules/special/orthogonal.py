@@ -1,0 +1,150 @@
+"""Orthogonal polynomials, Legendre functions and spherical harmonics (DLMF 14.10, 18.9).
+
+The derivative of a Jacobi, Gegenbauer or Laguerre polynomial is one of the next lower degree with higher parameters,
+which holds for real degrees, too. There are no derivatives in degrees and parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wengert.core.combinators import Elementwise, _cast
+from wengert.core.values import dtype_of
+from wengert.rules.elementwise import cos, equal, exp, maximum, sin, sqrt, square, where
+from wengert.rules.special.common import lower, sp, unknown
+
+
+def _degree(name: str) -> Any:
+    return unknown(name, "its degree")
+
+
+def _parameter(name: str) -> Any:
+    return unknown(name, "its parameters")
+
+
+def _unless_constant(n: Any, derivative: Any) -> Any:
+    """0 for the polynomial of degree 0."""
+    if isinstance(n, (int, float)):
+        return derivative if n else 0.0 * derivative
+    return where(equal(n, 0), 0.0, derivative)
+
+
+eval_jacobi = Elementwise(
+    sp.eval_jacobi,
+    _degree("eval_jacobi"),
+    _parameter("eval_jacobi"),
+    _parameter("eval_jacobi"),
+    lambda x, y, z, w: _unless_constant(x, 0.5 * (x + y + z + 1) * eval_jacobi(lower(x), y + 1, z + 1, w)),
+)
+eval_sh_jacobi = Elementwise(
+    sp.eval_sh_jacobi,
+    _degree("eval_sh_jacobi"),
+    _parameter("eval_sh_jacobi"),
+    _parameter("eval_sh_jacobi"),
+    lambda x, y, z, w: x * eval_sh_jacobi(lower(x), y + 2, z + 1, w),
+)
+eval_gegenbauer = Elementwise(
+    sp.eval_gegenbauer,
+    _degree("eval_gegenbauer"),
+    _parameter("eval_gegenbauer"),
+    lambda x, y, z: _unless_constant(x, 2 * y * eval_gegenbauer(lower(x), y + 1, z)),
+)
+eval_legendre = Elementwise(sp.eval_legendre, _degree("eval_legendre"), lambda x, y: _legendre_slope(x, y))
+eval_sh_legendre = Elementwise(
+    sp.eval_sh_legendre, _degree("eval_sh_legendre"), lambda x, y: 2 * _legendre_slope(x, 2 * y - 1)
+)
+eval_chebyt = Elementwise(sp.eval_chebyt, _degree("eval_chebyt"), lambda x, y: x * eval_chebyu(lower(x), y))
+eval_chebyu = Elementwise(
+    sp.eval_chebyu, _degree("eval_chebyu"), lambda x, y: _unless_constant(x, 2 * eval_gegenbauer(lower(x), 2.0, y))
+)
+eval_chebyc = Elementwise(sp.eval_chebyc, _degree("eval_chebyc"), lambda x, y: x * eval_chebys(lower(x), y))
+eval_chebys = Elementwise(
+    sp.eval_chebys, _degree("eval_chebys"), lambda x, y: _unless_constant(x, eval_gegenbauer(lower(x), 2.0, 0.5 * y))
+)
+eval_sh_chebyt = Elementwise(
+    sp.eval_sh_chebyt, _degree("eval_sh_chebyt"), lambda x, y: 2 * x * eval_sh_chebyu(lower(x), y)
+)
+eval_sh_chebyu = Elementwise(
+    sp.eval_sh_chebyu,
+    _degree("eval_sh_chebyu"),
+    lambda x, y: _unless_constant(x, 4 * eval_gegenbauer(lower(x), 2.0, 2 * y - 1)),
+)
+eval_genlaguerre = Elementwise(
+    sp.eval_genlaguerre,
+    _degree("eval_genlaguerre"),
+    _parameter("eval_genlaguerre"),
+    lambda x, y, z: _unless_constant(x, -eval_genlaguerre(lower(x), y + 1, z)),
+)
+eval_laguerre = Elementwise(
+    sp.eval_laguerre,
+    _degree("eval_laguerre"),
+    lambda x, y: _unless_constant(x, -eval_genlaguerre(lower(x), 1.0, y)),
+)
+eval_hermite = Elementwise(sp.eval_hermite, _degree("eval_hermite"), lambda x, y: 2 * x * eval_hermite(lower(x), y))
+eval_hermitenorm = Elementwise(
+    sp.eval_hermitenorm, _degree("eval_hermitenorm"), lambda x, y: x * eval_hermitenorm(lower(x), y)
+)
+
+
+def _legendre_slope(n: Any, x: Any) -> Any:
+    """The derivative of a Legendre polynomial, which is the Jacobi polynomial with zero parameters."""
+    return _unless_constant(n, 0.5 * (n + 1) * eval_jacobi(lower(n), 1.0, 1.0, x))
+
+
+# Legendre functions: order m, degree v. SciPy puts an axis in front, for derivatives. ---------------------------------
+
+lpmv = Elementwise(
+    sp.lpmv,
+    unknown("lpmv", "its order"),
+    unknown("lpmv", "its degree"),
+    lambda out, x, y, z: ((x + y) * lpmv(x, y - 1, z) - y * z * out) / (1 - square(z)),
+    singular=True,
+)
+assoc_legendre_p = Elementwise(
+    lambda n, m, z: sp.assoc_legendre_p(n, m, z)[0],
+    unknown("assoc_legendre_p", "its degree"),
+    unknown("assoc_legendre_p", "its order"),
+    lambda out, x, y, z: ((x + y) * assoc_legendre_p(lower(x), y, z) - x * z * out) / (1 - square(z)),
+    singular=True,
+    name="assoc_legendre_p",
+)
+
+
+def _ladder(n: Any, m: Any) -> Any:
+    """The factor of the operator that raises m to m + 1, of numbers that may be plain integers."""
+    return sqrt(maximum(1.0 * ((n - m) * (n + m + 1)), 0.0))
+
+
+sph_legendre_p = Elementwise(
+    lambda n, m, theta: sp.sph_legendre_p(n, m, theta)[0],
+    unknown("sph_legendre_p", "its degree"),
+    unknown("sph_legendre_p", "its order"),
+    lambda out, x, y, z: _cast(
+        0.5 * (_ladder(x, y) * sph_legendre_p(x, y + 1, z) - _ladder(x, -y) * sph_legendre_p(x, y - 1, z)),
+        dtype_of(out),
+    ),
+    name="sph_legendre_p",
+)
+sph_harm_y = Elementwise(
+    lambda n, m, theta, phi: sp.sph_harm_y(n, m, theta, phi),
+    unknown("sph_harm_y", "its degree"),
+    unknown("sph_harm_y", "its order"),
+    lambda out, x, y, z, w: _cast(
+        0.5
+        * (
+            _ladder(x, y) * exp(-1j * w) * sph_harm_y(x, y + 1, z, w)
+            - _ladder(x, -y) * exp(1j * w) * sph_harm_y(x, y - 1, z, w)
+        ),
+        dtype_of(out),
+    ),
+    lambda out, y: 1j * y * out,
+    name="sph_harm_y",
+)
+
+# The Dirichlet function is U_{n-1}(cos(x/2))/n.
+diric = Elementwise(
+    lambda x, n: sp.diric(x, n),
+    lambda x, y: -sin(0.5 * x) * eval_gegenbauer(y - 2, 2.0, cos(0.5 * x)) / y,
+    unknown("diric", "its second argument"),
+    name="diric",
+)
