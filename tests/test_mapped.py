@@ -10,6 +10,7 @@ import pytest
 import wengert
 from wengert import config, custom_vjp, grad, hessian, hvp, jacfwd, jacrev, jit, jvp, program, value_and_grad, vjp, vmap
 from wengert.compiler import simplify as simplification
+from wengert.compiler import unroll
 from wengert.core.containers import flatten
 from wengert.core.program import Program
 from wengert.transforms.mapped import map_program
@@ -145,6 +146,23 @@ def test_what_is_not_differentiated_has_no_cotangent():
     shapes = [v.type.shape for op in maps(grad(total, argnums=1), X, P) for v in op.outputs]
     assert (4,) in shapes
     assert (37, 3) not in shapes
+
+
+def test_hessians_are_one_loop():
+    second = hessian(lambda p, x: np.sum(vmap(lambda x, p: np.sum(point(x, p) ** 2), (0, None))(x, p)))
+    assert [op.params["size"] for op in maps(second, P, X)] == [37]
+    assert_agrees(second, P, X, rtol=1e-11)
+
+
+@pytest.mark.parametrize("most", [150, 300, 700, 2000])
+def test_what_is_too_large_for_one_loop(most: int, monkeypatch: pytest.MonkeyPatch):
+    """Several loops then, or operations on batches."""
+    monkeypatch.setattr(unroll, "MAX_ELEMENTS", most)
+    both = lambda p, x: (hessian(lambda p: total(x, p))(p), value_and_grad(total, argnums=(0, 1))(x, p))
+    counts = [op.params["program"] for op in maps(both, P, X)]
+    assert all(unroll.can_unroll(example) for example in counts)
+    assert len(counts) != 1
+    assert_agrees(both, P, X, rtol=1e-11)
 
 
 def test_closures():

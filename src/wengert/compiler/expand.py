@@ -16,12 +16,15 @@ from wengert.core.combinators import astype, reduce_sum
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import record
-from wengert.core.values import Value, dtype_of, shape_of, type_of
+from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
 from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, where
+from wengert.rules.indexing import index
+from wengert.rules.joining import stack
 from wengert.rules.reductions import reduce_max, restore
 from wengert.rules.special import logsumexp, shift
 from wengert.transforms.custom import Rule, custom_call
-from wengert.transforms.mapped import evaluate_mapped
+from wengert.transforms.mapped import evaluate_mapped, map_program
+from wengert.transforms.programs import Origin
 
 
 def _finite_or_zero(x: Any) -> Any:
@@ -60,8 +63,29 @@ def expansion(op: Operation) -> Program | None:
 
 def taken_apart(op: Operation) -> Program:
     """The operations on batches that a map stands for, if it does not fit into registers."""
-    types = [type_of(a.value) if isinstance(a, Literal) else a.type for a in op.inputs]
-    return record(lambda *values: evaluate_mapped(values, **op.params), types, op.params["program"].name)
+    return record(lambda *values: evaluate_mapped(values, **op.params), _types(op), op.params["program"].name)
+
+
+def one_by_one(op: Operation) -> Program:
+    """A map of a map, as one map for each item of the inner one."""
+    origin: Origin = op.params["program"].origin
+    batched, summed = op.params["batched"], op.params["summed"]
+
+    def function(*values: Any) -> list[Any]:
+        columns = []
+        for i in range(origin.size):
+            items = [
+                x if not of_inner else index(x, spec=(slice(None), i) if b else (i,))
+                for x, b, of_inner in zip(values, batched, origin.wrt, strict=True)
+            ]
+            columns.append(map_program.bind(*items, **{**op.params, "program": origin.program}))
+        return [stack(*items, axis=0 if s else 1) for items, s in zip(zip(*columns, strict=True), summed, strict=True)]
+
+    return record(function, _types(op), op.params["program"].name)
+
+
+def _types(op: Operation) -> list[ArrayType]:
+    return [type_of(a.value) if isinstance(a, Literal) else a.type for a in op.inputs]
 
 
 def _custom_function(op: Operation) -> Program | None:

@@ -33,6 +33,9 @@ from wengert.transforms.mapped import map_program
 #: Operations on more numbers per example than this are left alone: they are loops that do well by themselves.
 MOST_NUMBERS = 64
 
+_MOST_KNOWN = 4096
+_MOVES = (c.broadcast_to, c.reshape, structural.transpose, indexing.index)
+
 Round = tuple[int, int]  # number of examples, and number of the round
 Simplify = Callable[[Program], Program]
 
@@ -58,11 +61,9 @@ def merge_maps(program: Program, simplify: Simplify) -> Program:
             members.setdefault(rounds[number], []).append(op)
     part_of = {id(op): parts[number] for number, op in enumerate(program.operations) if number in rounds}
     merged: dict[Round, list[Operation]] = {}
+    known = _Known(program)
     for key, group in members.items():
-        single = _merged(program, key[0], group, part_of, simplify)
-        merged[key] = group if single is None else [single]
-    if all(len(merged[key]) == len(members[key]) for key in members):
-        return program
+        merged[key] = _merged(program, key[0], group, part_of, known, simplify)
     # An operation outside of the rounds comes before the round in which all that it needs is ready.
     timed: list[tuple[tuple[int, int, int], list[Operation]]] = []
     for number, op in enumerate(program.operations):
@@ -129,9 +130,45 @@ def _take_in_producers(
 
 
 def _merged(
-    program: Program, n: int, group: Sequence[Operation], part_of: dict[int, _Part], simplify: Simplify
+    program: Program, n: int, group: Sequence[Operation], part_of: dict[int, _Part], known: _Known, simplify: Simplify
+) -> list[Operation]:
+    """Return one map for some members of a round, or, where it would be too large, one for each half of them."""
+    if all(op.primitive is not map_program for op in group):
+        return list(group)
+    single = _single(program, n, group, part_of, known, simplify)
+    if single is not None:
+        return [single]
+    if len(group) == 1:
+        return list(group)
+    middle = len(group) // 2
+    halves = group[:middle], group[middle:]
+    return [op for half in halves for op in _merged(program, n, half, part_of, known, simplify)]
+
+
+class _Known:
+    """Small arrays that are known when compiling: constants, and parts of them."""
+
+    def __init__(self, program: Program) -> None:
+        self.values: dict[Variable, Any] = {
+            v: x for v, x in program.constants if isinstance(x, np.ndarray) and x.size <= _MOST_KNOWN
+        }
+        self.definitions = {v: op for op in program.operations for v in op.outputs if op.primitive in _MOVES}
+
+    def __call__(self, v: Variable) -> Any:
+        """The array, or None."""
+        op = self.definitions.get(v)
+        if v not in self.values and op is not None and math.prod(v.type.shape) <= _MOST_KNOWN:
+            args = [a.value if isinstance(a, Literal) else self(a) for a in op.inputs]
+            self.values[v] = None
+            if all(x is not None for x in args):
+                self.values[v] = np.array(op.primitive.fun(*args, **op.params))
+        return self.values.get(v)
+
+
+def _single(
+    program: Program, n: int, group: Sequence[Operation], part_of: dict[int, _Part], known: _Known, simplify: Simplify
 ) -> Operation | None:
-    """Return one map for the members of a round; None if they are better left as they are."""
+    """Return one map for some members of a round; None if it would be too large."""
     used = {a for a in program.outputs if isinstance(a, Variable)}
     own = set(map(id, group))
     used.update(a for op in program.operations if id(op) not in own for a in op.inputs if isinstance(a, Variable))
@@ -150,6 +187,9 @@ def _merged(
                     values.append(env[a])
                 else:
                     key = a, batched
+                    if not batched and known(a) is not None:
+                        values.append(known(a))
+                        continue
                     if key not in operands:
                         operands[key] = stage.input(_example(a.type) if batched else a.type)
                     values.append(operands[key])
@@ -212,7 +252,7 @@ def _part(op: Operation, n: int) -> _Part | None:
     for a, b in zip(op.inputs, batched, strict=True):
         if isinstance(a, Variable):
             shape = a.type.shape
-            if (b and shape[:1] != (n,)) or math.prod(shape[b:]) > MOST_NUMBERS:
+            if (b and shape[:1] != (n,)) or math.prod(shape[b:]) > MOST_NUMBERS or min(shape, default=0) < 0:
                 return None
     return _Part(batched, (False,), lambda *values: (p.bind(*values, **changed),))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.expand import expansion, taken_apart
+from wengert.compiler.expand import expansion, one_by_one, taken_apart
 from wengert.compiler.maps import merge_maps
 from wengert.compiler.trim import trim
 from wengert.compiler.unroll import can_unroll
@@ -31,9 +31,13 @@ from wengert.transforms.branches import branch, close_all
 from wengert.transforms.loop_calls import COUNTER, DYNAMIC, LoopCall, closed, element_type, with_ignored
 from wengert.transforms.loops import loop
 from wengert.transforms.mapped import map_program
-from wengert.transforms.programs import without_unused
+from wengert.transforms.programs import derived_from, without_unused
 
 Rule = Callable[["Builder", Primitive, tuple[Atom, ...], dict[str, Any]], Atom | None]
+
+
+#: A map of a map that is too large becomes at most this many maps.
+MOST_MAPS = 64
 
 
 class Builder:
@@ -92,6 +96,11 @@ def _key(literal: Literal) -> Any:
     return type(literal.value).__name__, repr(literal.value)
 
 
+def _simplified_example(program: Program, without: Sequence[str]) -> Program:
+    """The simplified program of a map, which is made once."""
+    return derived_from(program, ("simplified", tuple(without)), lambda: simplify(program, without))
+
+
 def simplify(program: Program, without: Sequence[str] = ()) -> Program:
     """Return an equal program after all rules, except those named in `without`."""
     builder = Builder([row for row in RULES if row[0] not in without])
@@ -120,9 +129,17 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
         for op in operations:
             inner = expansion(op) if "expand" not in without else None
             if op.primitive is map_program:
-                example = simplify(op.params["program"], without)
+                example = _simplified_example(op.params["program"], without)
+                origin = op.params["program"].origin
                 if can_unroll(example):
                     op = op._replace(params={**op.params, "program": example})
+                elif (
+                    origin is not None
+                    and origin.kind == "map"
+                    and origin.size <= MOST_MAPS
+                    and can_unroll(_simplified_example(origin.program, without))
+                ):
+                    inner = one_by_one(op)
                 else:
                     inner = taken_apart(op)
             if op.primitive is e.add and DYNAMIC in op.outputs[0].type.shape:

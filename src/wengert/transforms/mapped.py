@@ -27,8 +27,8 @@ import numpy as np
 
 from wengert.core.combinators import broadcast_to, narrow, reduce_sum, widen
 from wengert.core.primitive import Primitive, is_inexact
-from wengert.core.program import Operation, Program, Variable
-from wengert.core.staging import Stage, Staged
+from wengert.core.program import Program
+from wengert.core.staging import Stage, Staged, record
 from wengert.core.values import ArrayType, Value, running_levels, shape_of, type_of
 from wengert.rules.structural import move_axis
 from wengert.transforms.batch import Batch, Batched
@@ -77,12 +77,16 @@ def evaluate_mapped(
             return _evaluated(args, program, batched, size, summed)
         if origin.kind == "pushforward":
             return _pushed(origin, args, batched, size, summed)
+        if origin.kind == "map":
+            return _mapped(origin, args, batched, size, summed)
         return _pulled(origin, args, batched, size, summed)
 
 
 def _is_derivative_of_map(origin: Origin, batched: Sequence[bool], summed: Sequence[bool]) -> bool:
-    """Whether the map of a derivative is the derivative of a map: not of several tangents at one point, for example."""
+    """Whether the map of a derivative is the derivative of a map: not if a point has several tangents, for example."""
     count = len(origin.program.inputs)
+    if origin.kind == "map":
+        return True
     if origin.kind == "pushforward":
         return list(batched[count:]) == [b for b, t in zip(batched[:count], origin.wrt, strict=True) if t]
     return list(summed) == [not b for b, p in zip(batched[:count], origin.present, strict=True) if p]
@@ -118,6 +122,19 @@ def _pushed(
     values = [o for o, _ in pairs] if origin.primals else []
     dots = [_or_zeros(d, o) for (o, d), p in zip(pairs, origin.present, strict=True) if p]
     return (*values, *dots)
+
+
+def _mapped(
+    origin: Origin, args: Sequence[Any], batched: Sequence[bool], size: int, summed: Sequence[bool]
+) -> tuple[Any, ...]:
+    """The map of a map: the inner one, whose axis comes second, goes around the outer one."""
+    with Batch(origin.size) as level:
+        exchanged = [move_axis(x, 1, 0) if b and o else x for x, b, o in zip(args, batched, origin.wrt, strict=True)]
+        values = [level.make(x) if o else x for x, o in zip(exchanged, origin.wrt, strict=True)]
+        outs = evaluate_mapped(values, origin.program, batched, size, summed)
+        outs = [_collected(o, level) for o in outs]
+    flags = summed or [False] * len(outs)
+    return tuple(o if s else move_axis(o, 1, 0) for o, s in zip(outs, flags, strict=True))
 
 
 def _or_zeros(tangent: Any, like: Any) -> Any:
@@ -240,23 +257,11 @@ class MapProgram(Primitive):
                 sweep.add(parent, next(pulled), False)
 
     def batch(self, size: int, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-        """Exchange the maps: each example does the work of the whole batch, if that is still little."""
-        program = params["program"]
-        if not any(batched) or size * count_elements(program) > MAX_ELEMENTS:
-            with Batch(size) as level, _taken_apart():
-                outs = evaluate_mapped(
-                    [level.make(x) if b else x for x, b in zip(args, batched, strict=True)], **params
-                )
-                return tuple(_collected(o, level) for o in outs)
-        own = params["batched"]
+        """Exchange the maps: each example does the work of the whole batch (or the compiler finds another way)."""
+        program, own = params["program"], params["batched"]
         exchanged = [move_axis(x, 1, 0) if b and o else x for x, b, o in zip(args, batched, own, strict=True)]
-        outs = self.bind(
-            *exchanged,
-            program=mapped_program(program, tuple(batched), size),
-            batched=own,
-            size=params["size"],
-            summed=params["summed"],
-        )
+        params = {**params, "program": mapped_program(program, tuple(batched), size)}
+        outs = self.bind(*exchanged, **params)
         return tuple(o if s else move_axis(o, 1, 0) for o, s in zip(outs, params["summed"], strict=True))
 
 
@@ -279,21 +284,16 @@ def is_recording() -> bool:
 
 
 def mapped_program(program: Program, batched: tuple[bool, ...], size: int) -> Program:
-    """Return the program that maps `program`: a program of one operation."""
+    """Return the program that maps `program` over a batch, as operations on arrays with one more axis."""
 
     def make() -> Program:
-        count = 0
-
-        def variable(t: ArrayType, with_axis: bool) -> Variable:
-            nonlocal count
-            count += 1
-            return Variable(count - 1, ArrayType((size, *t.shape), t.dtype) if with_axis else t)
-
-        inputs = [variable(v.type, b) for v, b in zip(program.inputs, batched, strict=True)]
-        outputs = tuple(variable(t, True) for t in types_of_outputs(program))
-        params = {"program": program, "batched": batched, "size": size, "summed": (False,) * len(outputs)}
-        operation = Operation(map_program, tuple(inputs), params, outputs)
-        return Program(program.name, inputs, (), [operation], outputs)
+        types = [
+            ArrayType((size, *v.type.shape), v.type.dtype) if b else v.type
+            for v, b in zip(program.inputs, batched, strict=True)
+        ]
+        mapped = record(lambda *values: _evaluated(values, program, batched, size, ()), types, program.name)
+        mapped.origin = Origin("map", program, batched, size=size)
+        return mapped
 
     return derived_from(program, ("map", batched, size), make)
 

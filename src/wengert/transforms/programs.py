@@ -38,14 +38,15 @@ class Derivative(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Which derivative a program is, of which program: `Program.origin` of what the functions below return."""
+    """What a program was derived from, and how: `Program.origin` of what the functions below return."""
 
     kind: str
     program: Program
     wrt: tuple[bool, ...]
-    cts: tuple[bool, ...]  # pullbacks: the outputs that have a cotangent
-    primals: bool  # pushforwards: whether the outputs come first
-    present: tuple[bool, ...]
+    cts: tuple[bool, ...] = ()  # pullbacks: the outputs that have a cotangent
+    primals: bool = False  # pushforwards: whether the outputs come first
+    present: tuple[bool, ...] = ()
+    size: int = 0  # maps over the inputs in `wrt` (`wengert.transforms.mapped`)
 
 
 def pushforward_program(program: Program, wrt: Sequence[bool], *, primals: bool = True) -> Derivative:
