@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import Any
 
 import numpy as np
 
 from wengert.core.values import shape_of
-from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
-from wengert.numpy.dispatch import concrete
+from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.indexing import diagonal
 from wengert.numpy.joining import concatenate
 from wengert.numpy.linalg import cholesky, matrix_transpose
@@ -18,6 +16,7 @@ from wengert.numpy.reductions import all as all_
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import reshape
 from wengert.numpy.ufuncs import blend, exp, floor, log, log1p
+from wengert.scipy.checks import refuse_unless
 from wengert.scipy.distributions import INFINITY, Distribution, real_numbers, scalar_if_plain
 from wengert.scipy.equations import solve_triangular
 from wengert.scipy.special import gammaln, xlogy
@@ -119,18 +118,11 @@ class Dirichlet(_WithDensity):
             )
         if shape_of(x)[0] == size - 1:
             x = concatenate([x, 1 - sum_(x, axis=0, keepdims=True)])
-        _refuse_unless(alpha > 0, "All parameters must be greater than 0")
-        _refuse_unless((x >= 0) & (x <= 1), "Each entry in 'x' must be between 0 and 1.")
-        _refuse_unless(abs(sum_(x, axis=0) - 1.0) < 1e-9, "The input vector 'x' must lie within the normal simplex.")
+        refuse_unless(alpha > 0, "All parameters must be greater than 0")
+        refuse_unless((x >= 0) & (x <= 1), "Each entry in 'x' must be between 0 and 1.")
+        refuse_unless(abs(sum_(x, axis=0) - 1.0) < 1e-9, "The input vector 'x' must lie within the normal simplex.")
         column = reshape(alpha, (size,) + (1,) * (len(shape_of(x)) - 1))
         return gammaln(sum_(alpha)) - sum_(gammaln(alpha)) + sum_(xlogy(column - 1, x), axis=0)
-
-
-def _refuse_unless(condition: Any, message: str) -> None:
-    """Raise SciPy's error where the numbers are known."""
-    with contextlib.suppress(ConcretizationError):
-        if not np.all(concrete(condition, "dirichlet")):
-            raise ValueError(message)
 
 
 class Multinomial(_Multivariate):
