@@ -350,7 +350,7 @@ def write(executable: Executable) -> ir.Module:
         planned.iteration_writer,
     )
     for name, steps in executable.steps.items():
-        parts = executable.schedule.write(steps, unit)
+        parts = executable.schedule.write(steps, unit, once=True)
         last = name == executable.segments[-1]
         _write_segment(executable, unit, name, parts, _copies(executable) if last else [])
     return module

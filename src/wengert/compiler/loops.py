@@ -24,7 +24,7 @@ from wengert.compiler import parallel, writes
 from wengert.compiler.builder import Builder
 from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
 from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
-from wengert.compiler.vector_math import MathLibrary, loop_metadata
+from wengert.compiler.vector_math import MathLibrary, loop_metadata, scalar_loop_metadata
 from wengert.core import combinators as c
 from wengert.core.program import Atom, Literal, Operation, Variable
 from wengert.core.values import dtype_of
@@ -33,6 +33,7 @@ from wengert.rules import indexing, joining, structural
 
 _I64 = ir.IntType(64)
 _I8P = ir.IntType(8).as_pointer()
+_SHORT = 32  # elements
 _FEW = 8
 _REASSOCIATE = ("reassoc", "contract")
 _COMBINE = {"add": e.add, "multiply": e.multiply, "maximum": e.maximum, "minimum": e.minimum}
@@ -420,6 +421,10 @@ class KernelWriter:
             self.function = parallel.write_launcher(self.module, function, self.split, partials)
         return self.function
 
+    def is_short(self) -> bool:
+        """Whether vectors take longer to compile than they can save in one run."""
+        return math.prod(self.kernel.space) <= _SHORT
+
     def is_tiny(self) -> bool:
         """Whether it stores a few elements only, and needs no loops."""
         self.pieces()
@@ -601,9 +606,11 @@ class KernelWriter:
         counter.add_incoming(following, builder.block)
         done = builder.append_basic_block("done")
         branch = builder.cbranch(builder.icmp_signed("<", following, stop), header, done)
-        # A bare sum of products is faster with several vectors at once and a scalar rest.
         blocks = builder.function.blocks
-        if any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):
+        if not self.library.vectorise:
+            branch.set_metadata("llvm.loop", scalar_loop_metadata(self.module))
+        # A bare sum of products is faster with several vectors at once and a scalar rest.
+        elif any(i.opname == "call" for b in blocks[blocks.index(header) :] for i in b.instructions):
             branch.set_metadata("llvm.loop", loop_metadata(self.module))
         builder.position_at_end(done)
 

@@ -74,11 +74,11 @@ class Schedule:
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
-    def write(self, steps: Iterable[Step], unit: Unit) -> list[Writer | Product]:
-        """Write LLVM functions for steps."""
-        return [self._written(step, unit) for step in steps]
+    def write(self, steps: Iterable[Step], unit: Unit, once: bool = False) -> list[Writer | Product]:
+        """Write LLVM functions for steps; `once` says that they run once in a call of the program."""
+        return [self._written(step, unit, once) for step in steps]
 
-    def _written(self, step: Step, unit: Unit) -> Writer | Product:
+    def _written(self, step: Step, unit: Unit, once: bool) -> Writer | Product:
         assert not isinstance(step, Call)
         if isinstance(step, Product):
             if not products.is_narrow(step):
@@ -86,13 +86,14 @@ class Schedule:
             writer = products.ProductWriter(step, unit.module, next(unit.names))
         elif isinstance(step, Kernel):
             writer = self._kernel_writer(step)
-            writer.begin(unit.module, unit.library, next(unit.names))
+            library = unit.scalar_library if once and writer.is_short() else unit.library
+            writer.begin(unit.module, library, next(unit.names))
             if writer.is_tiny():
                 return writer
         elif isinstance(step, Map):
             writer = unroll.MapWriter(step.operation, unit.module, unit.library, next(unit.names))
         else:
-            over = {v: x for v, x in self.layout.in_place.items() if v in step.results}
+            over = {v: self.layout.in_place[v] for v in step.results if v in self.layout.in_place}
             if isinstance(step, Indexed):
                 writer = gathers.IndexWriter(step.operation, over)
             else:
@@ -104,7 +105,7 @@ class Schedule:
         return writer
 
     def _kernel_writer(self, kernel: Kernel) -> loops.KernelWriter:
-        over = {v: x for v, x in self.layout.in_place.items() if v in kernel.stores}
+        over = {v: self.layout.in_place[v] for v in kernel.stores if v in self.layout.in_place}
         writer = self.writers.pop(id(kernel), None)
         found = None if over else bands.diagonals(kernel, self.patterns)
         if found is not None:

@@ -25,6 +25,7 @@ import numpy as np
 from llvmlite import ir
 
 from wengert.compiler.lowering import Register, memory_type
+from wengert.compiler.vector_math import scalar_loop_metadata
 
 _I64 = ir.IntType(64)
 _TILE_BYTES = 4096  # of all tiles together: they share the nearest cache with what is copied
@@ -138,7 +139,7 @@ def _copy(builder: Any, x: Tiled, tile: Register, start: Register, count: Regist
             source, target = (in_tile, in_memory) if out else (in_memory, in_tile)
             builder.store(builder.load(source), target)
         return
-    metadata = _scalar_loop(builder.module)
+    metadata = scalar_loop_metadata(builder.module)  # LLVM would gather and scatter
     with builder.if_then(builder.icmp_signed("<", done, count)), loop(builder, done, count, 1, metadata) as example:
         first = builder.mul(builder.add(start, example), n)
         with loop(builder, ir.Constant(_I64, 0), n, 1) as number:
@@ -183,7 +184,7 @@ def _copy_squares(
             builder.store(value, target, align=x.dtype.itemsize)
 
     zero = ir.Constant(_I64, 0)
-    metadata = _scalar_loop(builder.module)
+    metadata = scalar_loop_metadata(builder.module)  # LLVM would gather and scatter
     with builder.if_then(builder.icmp_signed(">", whole, zero)), loop(builder, zero, whole, width, metadata) as example:
         if x.numbers <= width:
             move(example, zero)
@@ -230,15 +231,3 @@ def loop(builder: Any, low: Register, high: Register, step: int, metadata: Any =
     if metadata is not None:
         branch.set_metadata("llvm.loop", metadata)
     builder.position_at_end(done)
-
-
-def _scalar_loop(module: ir.Module) -> Any:
-    """Metadata of a loop that is not to be vectorised: LLVM would gather and scatter."""
-    loop = module.add_metadata([f"loop {len(module.metadata)}"])
-    false = ir.Constant(ir.IntType(1), 0)
-    loop.operands = (
-        loop,
-        module.add_metadata(["llvm.loop.vectorize.enable", false]),
-        module.add_metadata(["llvm.loop.unroll.disable"]),
-    )
-    return loop

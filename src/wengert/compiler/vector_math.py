@@ -289,3 +289,15 @@ def loop_metadata(module: ir.Module) -> Any:
         true = ir.Constant(ir.IntType(1), 1)
         loop.operands += (module.add_metadata(["llvm.loop.vectorize.predicate.enable", true]),)
     return loop
+
+
+def scalar_loop_metadata(module: ir.Module) -> Any:
+    """Metadata for the branch that closes a loop which is not to be vectorised."""
+    loop = module.add_metadata([f"loop {len(module.metadata)}"])
+    false = ir.Constant(ir.IntType(1), 0)
+    loop.operands = (
+        loop,
+        module.add_metadata(["llvm.loop.vectorize.enable", false]),
+        module.add_metadata(["llvm.loop.unroll.disable"]),
+    )
+    return loop
