@@ -165,7 +165,7 @@ def reason(text: str) -> str:
     """An outcome, as the page says it."""
     if "Multiple namespaces" in text:
         return "mixes Arrays with ndarrays of its own"
-    return text.split(". ")[0].split(": ", 1)[-1]
+    return re.sub(r"^\w+Error: ", "", text.split(". ")[0])
 
 
 def main(arguments: list[str]) -> Any:
