@@ -208,6 +208,22 @@ def _logaddexp(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Regi
     return b.select(equal, b.fadd(x[0], em.constant(np.log(2.0), dtype)), out)
 
 
+def _floor_divide(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
+    """Of integers: rounded down, 0 if the divisor is, and the smallest number if it is divided by -1."""
+    b, zero, one = em.builder, ir.Constant(x[0].type, 0), ir.Constant(x[0].type, 1)
+    by_zero = b.icmp_signed("==", x[1], zero)
+    divisor = b.select(by_zero, one, x[1])
+    if dtype.kind == "u":
+        return b.select(by_zero, zero, b.udiv(x[0], divisor))
+    by_minus_one = b.icmp_signed("==", divisor, ir.Constant(x[0].type, -1))
+    safe = b.select(by_minus_one, one, divisor)
+    quotient = b.sdiv(x[0], safe)
+    inexact = b.icmp_signed("!=", b.mul(quotient, safe), x[0])
+    opposite = b.icmp_signed("<", b.xor(x[0], safe), zero)
+    down = b.select(b.and_(inexact, opposite), b.sub(quotient, one), quotient)
+    return b.select(by_zero, zero, b.select(by_minus_one, b.neg(x[0]), down))
+
+
 MULTIPLY = _arithmetic("fmul", "mul")
 
 #: What an operation computes in: "out" the dtype of its result, "in" the common dtype of its operands.
@@ -247,6 +263,7 @@ LOWERINGS: dict[Primitive, tuple[str, Emit]] = {
     e.bitwise_and: ("out", _logical("and_")),
     e.bitwise_or: ("out", _logical("or_")),
     e.bitwise_xor: ("out", _logical("xor")),
+    e.floor_divide: ("out", _floor_divide),
     e.invert: ("out", lambda em, x, dtype: em.builder.not_(x[0])),
 }
 for _primitive in (
@@ -317,6 +334,8 @@ def _is_lowerable(primitive: Primitive, in_dtypes: tuple[np.dtype[Any], ...], ou
         return False
     if row[0] == "float":
         return out_dtype.kind == "f" and out_dtype.itemsize >= 4
+    if primitive is e.floor_divide:
+        return out_dtype.kind in "iu"
     return not (out_dtype.kind == "b" and primitive in (e.add, e.multiply, e.subtract, e.negative))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.control.staging import (
+    Room,
     State,
     any_true,
     for_body,
@@ -16,22 +18,22 @@ from wengert.control.staging import (
     plain_truth,
     predicate,
     settled,
+    slots_of,
     unchanged_dtypes,
 )
 from wengert.core import containers
-from wengert.core.program import Program
 from wengert.core.staging import is_recording, record
 from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of, zeros_of
 from wengert.derivatives.calls import to_user, to_value
+from wengert.derivatives.recompute import LOOPS
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
 from wengert.rules.elementwise import less, where
+from wengert.rules.indexing import index
 from wengert.rules.joining import stack
 from wengert.transforms.batch import Batched
-from wengert.transforms.loop_calls import COUNTER, LoopCall, element_type
-from wengert.transforms.loops import run_loop
+from wengert.transforms.loop_calls import COUNTER, NO_BODY, LoopCall, element_type, run_loop
 
 _FOREVER = np.int64(np.iinfo(np.int64).max)
-_EMPTY = Program("loop", (), (), (), ())
 
 
 def for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any) -> Any:
@@ -72,11 +74,15 @@ def for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any) -> Any:
     >>> wg.jit(wg.grad(power))(2.0)
     np.float64(80.0)
     """
+    return _for_loop(n, body, state, None)
+
+
+def _for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any, room: Room | None) -> Any:
     initial = State(state, "the state")
     n = n if isinstance(n, int) else numeric(n, "the number of iterations of for_loop")
     if shape_of(n) != () or np.dtype(dtype_of(n)).kind not in "iu":
         fail(InputTypeError, f"the number of iterations of for_loop must be one integer, not {n!r}.")
-    if not is_recording():
+    if not is_recording() and room is None:
         return _eager_for(n, body, initial)
 
     def attempt(values: list[Any]) -> Any:
@@ -84,7 +90,9 @@ def for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any) -> Any:
             return unchanged_dtypes(state, initial.flatten(body(to_user(i), initial.build(state)), "the body"))
 
         trips = None if isinstance(n, Value) else max(operator.index(n), 0)
-        call = LoopCall(_EMPTY, None, trips, n if trips is None else None, [], values, [])
+        call = LoopCall(
+            NO_BODY, None, trips, n if trips is None else None, [], values, [], slots=slots_of(room, values)
+        )
         return run_loop(call.recorded(iteration, None))[0]
 
     def probe(i: Any, state: Any) -> list[Any]:
@@ -153,8 +161,12 @@ def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], stat
     >>> wg.jit(wg.value_and_grad(root))(16.0)
     (np.float64(4.0), np.float64(0.125))
     """
+    return _while_loop(condition, body, state, None)
+
+
+def _while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], state: Any, room: Room | None) -> Any:
     initial = State(state, "the state")
-    if not is_recording():
+    if not is_recording() and room is None:
         return _eager_while(condition, body, initial)
 
     def attempt(values: list[Any]) -> Any:
@@ -164,7 +176,8 @@ def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], stat
         def goes_on(*state: Any) -> list[Any]:
             return [predicate(condition(initial.build(state)))]
 
-        return run_loop(LoopCall(_EMPTY, None, None, _FOREVER, [], values, []).recorded(iteration, goes_on))[0]
+        call = LoopCall(NO_BODY, None, None, _FOREVER, [], values, [], slots=slots_of(room, values))
+        return run_loop(call.recorded(iteration, goes_on))[0]
 
     def probe(state: Any) -> list[Any]:
         return initial.flatten(body(state), "the body")
@@ -233,10 +246,17 @@ def scan(
     >>> sums
     array([1., 3., 6.])
     """
+    return _scan(f, init, xs, length, reverse, None)
+
+
+def _scan(f: Any, init: Any, xs: Any, length: int | None, reverse: bool, room: Room | None) -> tuple[Any, Any]:
+    if room is not None and reverse:  # snapshots are counted from the beginning
+        carry, ys = _scan(f, init, containers.map_leaves(_flipped, xs), length, False, room)
+        return carry, containers.map_leaves(_flipped, ys)
     initial = State(init, "the carry")
     elements = State(xs, "xs")
     n = _length(elements, length)
-    if not is_recording():
+    if not is_recording() and room is None:
         return _eager_scan(f, initial, elements, n, reverse)
     structures: list[Any] = []
 
@@ -254,7 +274,8 @@ def scan(
             new, made = step(initial.build(rest[:m]), list(rest[m:]))
             return [*unchanged_dtypes(rest[:m], new), *made]
 
-        call = LoopCall(_EMPTY, None, n, None, [], values, elements.values, reverse)
+        slots = slots_of(room, values)
+        call = LoopCall(NO_BODY, None, n, None, [], values, elements.values, reverse, slots=slots)
         return run_loop(call.recorded(iteration, None))[:2]
 
     def probe(carry: Any, *element: Any) -> list[Any]:
@@ -263,6 +284,10 @@ def scan(
     types = [element_type(type_of(x)) for x in elements.values]
     final, stacked = settled(initial.strong(probe, (), types), attempt)
     return initial.build(final), containers.unflatten(structures[0], [to_user(y) for y in stacked])
+
+
+def _flipped(x: Any) -> Any:
+    return to_user(index(numeric(x, "an element of xs"), spec=(slice(None, None, -1),), copy=True))
 
 
 def _pair(result: Any) -> tuple[Any, Any]:
@@ -397,3 +422,14 @@ def fixed_point(f: Callable[[Any], Any], x: Any, tol: float = 1e-10, max_iterati
         return moved & (count < max_iterations)
 
     return while_loop(goes_on, step, (x, np.True_, np.int64(0)))[0]
+
+
+LOOPS[for_loop] = lambda slots, memory: functools.partial(_for_loop, room=Room(slots, memory))
+LOOPS[while_loop] = lambda slots, memory: functools.partial(_while_loop, room=Room(slots, memory))
+LOOPS[scan] = lambda slots, memory: functools.partial(_scan_with_snapshots, room=Room(slots, memory))
+
+
+def _scan_with_snapshots(
+    f: Any, init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, *, room: Room
+) -> tuple[Any, Any]:
+    return _scan(f, init, xs, length, reverse, room)

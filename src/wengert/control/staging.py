@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -116,6 +117,22 @@ class State:
         return cast_all(
             self.values, [np.result_type(new.dtype, leaf) if weak else old.dtype for new, old, leaf, weak in rows]
         )
+
+
+class Room(NamedTuple):
+    """How many snapshots of its state a loop may keep: a number of them, or of bytes."""
+
+    slots: int | None
+    memory: int | None
+
+
+def slots_of(room: Room | None, values: Sequence[Any]) -> int | None:
+    """The number of snapshots of these values; None for no limit."""
+    if room is None or room.slots is not None:
+        return None if room is None else room.slots
+    assert room.memory is not None
+    size = 8 + sum(math.prod(shape_of(x)) * x.dtype.itemsize for x in values)
+    return max(1, room.memory // size)
 
 
 class DtypeChanged(Exception):

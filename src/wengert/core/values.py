@@ -107,11 +107,6 @@ def current_level() -> Level:
     return levels[-1] if levels else _outside
 
 
-def running_levels() -> list[Level]:
-    """The transforms that run in this thread, outermost first."""
-    return _running.levels
-
-
 def is_transforming() -> bool:
     """Whether some transform is running in this thread."""
     return bool(_running.levels)

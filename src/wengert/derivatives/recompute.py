@@ -12,10 +12,14 @@ from wengert.array import Array
 from wengert.core import containers
 from wengert.core.values import Value
 from wengert.derivatives.calls import Outputs, to_user
+from wengert.errors import InputTypeError, fail
 from wengert.transforms.checkpoint import checkpointed, innermost_tape
 
+#: For each loop of `wengert.control`: makes its form that keeps snapshots, given their number or bytes for them.
+LOOPS: dict[Any, Callable[[int | None, int | None], Callable[..., Any]]] = {}
 
-def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
+
+def checkpoint(fun: Callable[..., Any], *, slots: int | None = None, memory: int | None = None) -> Callable[..., Any]:
     """Return a function like `fun` whose intermediate values are not kept for the reverse sweep but computed again.
 
     Memory for the piece of computation shrinks to its arguments and results, at the cost of evaluating it twice.
@@ -25,6 +29,10 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
     fun : callable
         Function of arrays or containers. It must give the same result when it is run again (this is checked) and hand
         out what it computes only by returning it.
+    slots, memory : int, optional
+        For `wengert.for_loop`, `wengert.while_loop` and `wengert.scan` as `fun`: the number of snapshots of the state
+        that reverse mode keeps, or the number of bytes for them (of which it takes one snapshot at least). Iterations
+        are repeated from there. The body has to be one that `wengert.jit` could compile.
 
     Returns
     -------
@@ -35,11 +43,17 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
     ------
     ImpureFunctionError
         In the reverse sweep, if the second run differs from the first.
+    InputTypeError
+        `slots` or `memory` for another function than a loop, both, or less than one snapshot.
 
     Notes
     -----
     Acts on the innermost transform of the arguments if that is reverse mode, and lets `fun` run as usual otherwise
     (Griewank & Walther, Evaluating Derivatives, chapter 12).
+
+    A counted loop of l iterations with s slots repeats r·l - C(s+r, r-1) of them, the fewest possible, where r is the
+    smallest number with C(s+r, s) ≥ l (Griewank & Walther, "Algorithm 799: Revolve", 2000). A loop with a condition
+    takes snapshots at distances that double whenever the slots are used up.
 
     Examples
     --------
@@ -48,7 +62,18 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
     >>> layer = checkpoint(lambda x: np.tanh(np.sin(x) * x))
     >>> grad(lambda x: layer(layer(x)))(1.0) == grad(lambda x: layer.__wrapped__(layer.__wrapped__(x)))(1.0)
     np.True_
+
+    A loop over 1000 steps that keeps 10 states:
+
+    >>> import wengert as wg
+    >>> loop = checkpoint(wg.for_loop, slots=10)
+    >>> f = lambda x: loop(1000, lambda i, y: y + 1e-3 * np.sin(y), x)
+    >>> g = lambda x: wg.for_loop(1000, lambda i, y: y + 1e-3 * np.sin(y), x)
+    >>> bool(np.isclose(grad(f)(1.0), grad(g)(1.0)))
+    True
     """
+    if slots is not None or memory is not None:
+        return _with_snapshots(fun, slots, memory)
 
     @functools.wraps(fun)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -73,3 +98,16 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
         return containers.unflatten(out_structure[0], [to_user(o) for o in outs])
 
     return wrapped
+
+
+def _with_snapshots(fun: Callable[..., Any], slots: int | None, memory: int | None) -> Callable[..., Any]:
+    make = LOOPS.get(fun)
+    if make is None:
+        fail(
+            InputTypeError,
+            "checkpoint takes slots and memory for the loops wengert.for_loop, wengert.while_loop and wengert.scan; "
+            "any other function is run again from its arguments, as checkpoint(fun).",
+        )
+    if (slots is None) == (memory is None) or (slots if memory is None else memory) < 1:  # type: ignore[operator]
+        fail(InputTypeError, f"checkpoint takes either slots or memory, a positive number; got {slots} and {memory}.")
+    return make(slots, memory)

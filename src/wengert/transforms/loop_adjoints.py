@@ -56,15 +56,19 @@ class Halves(NamedTuple):
 
 def halves(call: LoopCall, active: Active) -> Halves:
     """Return the bodies of the two loops, made once for each set of differentiated operands."""
-    return derived_from(call.body, ("halves", active), lambda: _cut(*_adjoint(call, active), call))
+    return derived_from(call.body, ("halves", active), lambda: _cut(*adjoint(call, active), call))
 
 
-def _adjoint(call: LoopCall, active: Active) -> tuple[Program, list[Any], list[int]]:
-    """Record the adjoint of one iteration; its constants that are not uniform; and the numbers of its inputs.
+def adjoint(call: LoopCall, active: Active) -> tuple[Program, list[Any], list[int]]:
+    """Return the adjoint of one iteration; its constants that are not uniform; and the numbers of its inputs.
 
     (i, constants, more constants, state, elements, cotangents of state, of constants, of new elements) →
     (state, new elements, cotangents of state, of constants, of elements)
     """
+    return derived_from(call.body, ("adjoint", active), lambda: _adjoint(call, active))
+
+
+def _adjoint(call: LoopCall, active: Active) -> tuple[Program, list[Any], list[int]]:
     constants, state = [list(map(type_of, xs)) for xs in (call.constants, call.state)]
     elements = [element_type(type_of(x)) for x in call.stacks]
     made = call.element_types

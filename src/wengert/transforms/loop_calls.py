@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.combinators import Elementwise, Linear, Multilinear, NonDifferentiable, broadcast_to, reshape
+from wengert.core.primitive import PRIMITIVE_BY_NAME
 from wengert.core.program import Literal, Operation, Program, Variable, uniform_value
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, type_of
@@ -23,6 +24,8 @@ from wengert.transforms.programs import types_of_outputs, without_unused
 #: The length of an axis that is known only when the program runs.
 DYNAMIC = -1
 COUNTER = ArrayType((), np.dtype(np.int64))
+#: For a loop whose body is recorded next (`LoopCall.recorded`).
+NO_BODY = Program("loop", (), (), (), ())
 
 
 class Stack:
@@ -73,6 +76,8 @@ class LoopCall(NamedTuple):
         Whether the iterations, and with them the elements of all stacks, are taken from the last to the first.
     axis : int
         Where the axis of unknown length is shown in the types of new stacks (1 inside one vmap, and so on).
+    slots : int or None
+        Number of snapshots that reverse mode may keep (`wengert.transforms.loop_checkpoints`); None for no limit.
     """
 
     body: Program
@@ -84,6 +89,7 @@ class LoopCall(NamedTuple):
     stacks: list[Any]
     reverse: bool = False
     axis: int = 0
+    slots: int | None = None
 
     @staticmethod
     def of(args: Sequence[Any], params: dict[str, Any]) -> LoopCall:
@@ -93,7 +99,7 @@ class LoopCall(NamedTuple):
         first, second = params["constants"], params["constants"] + params["state"]
         return LoopCall(
             params["body"], params["condition"], params["trips"], n, rest[:first], rest[first:second], rest[second:],
-            params["reverse"], params["axis"],
+            params["reverse"], params["axis"], params["slots"],
         )  # fmt: skip
 
     @property
@@ -117,6 +123,7 @@ class LoopCall(NamedTuple):
             "state": len(self.state),
             "reverse": self.reverse,
             "axis": self.axis,
+            "slots": self.slots,
         }
 
     @property
@@ -278,3 +285,16 @@ def reached(
         if new == flags:
             return flags
         flags = new
+
+
+def run_loop(call: LoopCall) -> tuple[list[Any], list[Any], Any]:
+    """Apply the primitive: the final state, the new stacks, and the number of iterations, if there is a condition.
+
+    State that no iteration changes becomes a constant, and what is the same in all iterations is computed before.
+    """
+    tidy, changing = hoisted(without_fixed_state(call)), call.changing
+    outs = list(PRIMITIVE_BY_NAME["loop"].bind(*tidy.operands, **tidy.params))
+    count = outs.pop() if call.condition is not None else None
+    updated = iter(outs[: len(tidy.state)])
+    state = [next(updated) if c else x for x, c in zip(call.state, changing, strict=True)]
+    return state, outs[len(tidy.state) :], count

@@ -36,13 +36,13 @@ from wengert.transforms.loop_calls import (
     LoopCall,
     Stack,
     depends,
-    hoisted,
     reached,
+    run_loop,
     split,
     stack_type,
     with_ignored,
-    without_fixed_state,
 )
+from wengert.transforms.loop_checkpoints import forward_counted, forward_online, reverse
 from wengert.transforms.programs import types_of_outputs
 
 
@@ -116,6 +116,8 @@ class Loop(Primitive):
         state = reached(call, constants, state, stacks)
         made = depends(call.body, [False, *constants, *state, *stacks])[len(state) :]
         active = Active(tuple(constants), tuple(state), tuple(stacks), tuple(made))
+        if call.slots is not None:
+            return self._run_with_snapshots(call, active)
         first, second, more = halves(call, active)
         together = call._replace(body=first, constants=[*call.constants, *more])
         if call.condition is not None:
@@ -125,6 +127,19 @@ class Loop(Primitive):
         outs = with_count([*final, *new_stacks[: len(made)]], count, count)
         kept = new_stacks[len(made) :]
         return outs, (call, tuple(map(type_of, outs)), (active, second, more, kept, count))
+
+    def _run_with_snapshots(self, call: LoopCall, active: Active) -> tuple[Any, Any]:
+        assert call.slots is not None
+        count: Any = None
+        new_stacks: list[Any] = []
+        if call.condition is not None:
+            final, snapshots, count = forward_online(call, call.slots)
+        else:
+            final, snapshots = forward_counted(call, call.slots, call.n if call.trips is None else np.int64(call.trips))
+            if call.element_types:  # made by the iterations themselves, in one go
+                _, new_stacks, _ = run_loop(call._replace(slots=None))
+        outs = with_count([*final, *new_stacks], count, count)
+        return outs, (call, tuple(map(type_of, outs)), (active, None, [], snapshots, count))
 
     def pull(
         self, sweep: Any, ct: Any, owned: bool, parents: Sequence[int], saved: Any, params: dict[str, Any]
@@ -137,13 +152,13 @@ class Loop(Primitive):
             zeros_of(t) if c is None else c for c, t, f in zip(ct[:m], out_types, active.state, strict=False) if f
         ]
         cts_of_made = [c for c, f in zip(ct[m:], active.made, strict=False) if f]
+        if body is None:
+            final, cts_of_stacks = self._pull_with_snapshots(sweep, of_constants, cts_of_state, cts_of_made, saved)
+            self._add(sweep, active, (of_constants, of_state, of_stacks), [*final, *cts_of_stacks])
+            return
         first = len(body.inputs) - len(cts_of_made)
         body = without_inputs(body, [first + j for j, c in enumerate(cts_of_made) if c is None])
-        totals = []
-        for parent, x in zip(of_constants, call.constants, strict=True):
-            if parent >= 0:  # the loop takes over what there is
-                totals.append(zeros_of(x) if sweep.cotangents[parent] is None else sweep.cotangents[parent])
-                sweep.cotangents[parent] = None
+        totals = self._totals(sweep, of_constants, call)
         back = LoopCall(
             body=body,
             condition=None,
@@ -156,11 +171,34 @@ class Loop(Primitive):
             axis=call.axis,
         )
         final, cts_of_stacks, _ = run_loop(back)
+        self._add(sweep, active, (of_constants, of_state, of_stacks), [*final, *cts_of_stacks])
+
+    @staticmethod
+    def _totals(sweep: Any, of_constants: Sequence[int], call: LoopCall) -> list[Any]:
+        """The cotangents of the constants so far; the loop takes them over."""
+        totals = []
+        for parent, x in zip(of_constants, call.constants, strict=True):
+            if parent >= 0:
+                totals.append(zeros_of(x) if sweep.cotangents[parent] is None else sweep.cotangents[parent])
+                sweep.cotangents[parent] = None
+        return totals
+
+    @staticmethod
+    def _add(sweep: Any, active: Active, parents: Any, cts: Sequence[Any]) -> None:
+        of_constants, of_state, of_stacks = parents
         of_active = [p for p, f in zip(of_state, active.state, strict=True) if f]
         moved = [*of_active, *(p for p in of_constants if p >= 0), *(p for p in of_stacks if p >= 0)]
-        for parent, c in zip(moved, [*final, *cts_of_stacks], strict=True):
+        for parent, c in zip(moved, cts, strict=True):
             if parent >= 0:
                 sweep.add(parent, c, False)
+
+    def _pull_with_snapshots(
+        self, sweep: Any, of_constants: Sequence[int], cts_of_state: list[Any], cts_of_made: list[Any], saved: Any
+    ) -> tuple[list[Any], list[Any]]:
+        call, _, (active, _, _, snapshots, count) = saved
+        totals = self._totals(sweep, of_constants, call)
+        n = call.n if count is None else count
+        return reverse(call, active, call.slots, n, snapshots, [*cts_of_state, *totals], cts_of_made)
 
     def push(self, tangents: Sequence[Any], saved: Any, params: dict[str, Any]) -> Any:
         """Carry the tangents along in another run."""
@@ -307,16 +345,3 @@ def _aligned_mask(mask: Any, x: Any) -> Any:
 
 
 loop = Loop()
-
-
-def run_loop(call: LoopCall) -> tuple[list[Any], list[Any], Any]:
-    """Apply the primitive: the final state, the new stacks, and the number of iterations, if there is a condition.
-
-    State that no iteration changes becomes a constant, and what is the same in all iterations is computed before.
-    """
-    tidy, changing = hoisted(without_fixed_state(call)), call.changing
-    outs = list(loop.bind(*tidy.operands, **tidy.params))
-    count = outs.pop() if call.condition is not None else None
-    updated = iter(outs[: len(tidy.state)])
-    state = [next(updated) if c else x for x, c in zip(call.state, changing, strict=True)]
-    return state, outs[len(tidy.state) :], count
