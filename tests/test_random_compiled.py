@@ -23,6 +23,7 @@ from wengert import config
 from wengert.compiler import unroll, writes
 from wengert.compiler.jit import jit
 from wengert.core.program import Literal, Program
+from wengert.derivatives import vectorize
 from wengert.errors import ConcretizationError, UnsupportedOperationError, WengertError
 
 from .random_programs import RandomProgram, random_programs
@@ -201,6 +202,32 @@ def check_mapped(program: RandomProgram) -> None:
                 assert all(map(agree, a, e, [s[k] for s in slacks])), f"result {k}\n{a!r}\nand not\n{e!r}\n{program!r}"
 
 
+class Mapped(RandomProgram):
+    """A program over the examples; they share the inputs in `shared`."""
+
+    shared: frozenset[int]
+
+    def function(self) -> Any:
+        axes = tuple(None if i in self.shared else 0 for i in range(len(self.inputs)))
+        return wengert.vmap(super().function(), in_axes=axes, axis_size=3)
+
+
+def check_mapped_derivatives(program: RandomProgram) -> None:
+    """The compiled gradient of a vmap is a map of the example's gradient; eager mode has operations on batches."""
+    for every in (1, 2, 3):
+        shared = frozenset(range(1, len(program.inputs), every)) if every > 1 else frozenset()
+        columns = list(zip(*(e.inputs for e in examples_of(program)), strict=True))
+        inputs = [program.inputs[i] if i in shared else np.stack(column) for i, column in enumerate(columns)]
+        mapped = Mapped(inputs, program.lines, program.outputs)
+        mapped.shared = shared
+        with np.errstate(all="ignore"):
+            try:
+                Differentiated(mapped).eager()
+            except WengertError:
+                reject()  # what vmap does not do is tested elsewhere
+        check(mapped)
+
+
 @pytest.fixture(autouse=True)
 def _no_cache(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(config, "cache_directory", None)
@@ -219,3 +246,15 @@ def test_random_programs(path: str, monkeypatch: pytest.MonkeyPatch):
 
 def test_random_programs_under_vmap():
     settings(_SETTINGS, max_examples=_LONG // 5 or 100)(given(random_programs())(check_mapped))()
+
+
+def test_derivatives_of_random_programs_under_vmap(monkeypatch: pytest.MonkeyPatch):
+    recorded = Differentiated.recorded
+
+    def op_by_op(self: Differentiated) -> Program:  # where rounding errors can be added
+        with monkeypatch.context() as patch:
+            patch.setattr(vectorize, "is_small", lambda program: False)
+            return recorded(self)
+
+    monkeypatch.setattr(Differentiated, "recorded", op_by_op)
+    settings(_SETTINGS, max_examples=_LONG // 10 or 25)(given(random_programs())(check_mapped_derivatives))()
