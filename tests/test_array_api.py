@@ -183,14 +183,36 @@ def test_unknown_versions_and_devices():
             x.__array_namespace__(api_version="2019.12")
         with pytest.raises(ValueError, match="cuda"):
             x.to_device("cuda")
-        for make in (wnp.zeros, wnp.arange):
+        for make in (wnp.zeros, wnp.ones, wnp.empty, wnp.arange, wnp.eye, wnp.fft.fftfreq):
             with pytest.raises(ValueError, match="cuda"):
                 make(3, device="cuda")
-        with pytest.raises(ValueError, match="cuda"):
-            wnp.from_dlpack(x, device="cuda")
+        for like in (wnp.zeros_like, wnp.ones_like, wnp.empty_like, wnp.asarray, wnp.from_dlpack):
+            with pytest.raises(ValueError, match="cuda"):
+                like(x, device="cuda")
+        for filled in (wnp.full, wnp.full_like, wnp.linspace, wnp.astype):
+            first = {wnp.full: 3, wnp.linspace: x[0, 0]}.get(filled, x)
+            with pytest.raises(ValueError, match="cuda"):
+                filled(first, float if filled is wnp.astype else x[0, 1], device="cuda")
         return wnp.sum(x)
 
     grad(versions)(X)
+
+
+def test_copies_that_cannot_be_avoided():
+    def f(x):
+        assert wnp.asarray(x, copy=False) is x
+        assert wnp.asarray(x, copy=True) is not x
+        for convert in (
+            lambda: wnp.asarray([x[0, 0], 1.0], copy=False),
+            lambda: wnp.asarray([2.0, 1.0], copy=False),
+            lambda: wnp.asarray(x, dtype=np.float32, copy=False),
+            lambda: wnp.reshape(x.T, (6,), copy=False),
+        ):
+            with pytest.raises(ValueError, match="copy"):
+                convert()
+        return wnp.sum(wnp.reshape(x, (6,), copy=False))
+
+    grad(f)(X)
 
 
 # DLPack --------------------------------------------------------------------------------------------------------------

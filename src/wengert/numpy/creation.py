@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wengert import config
-from wengert.array import NUMPY_FUNCTIONS, Array, from_sequence, layout_of, unwrap, wrap_array, wrap_owned
+from wengert.array import NUMPY_FUNCTIONS, Array, layout_of, unwrap, wrap_array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
-from wengert.numpy.dispatch import as_array, concrete, describe, has_traced, is_concrete
+from wengert.numpy.dispatch import as_array, check_device, concrete, describe, has_traced, is_concrete
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import astype, broadcast_to, cast, copy_of, expand_dims, moveaxis, reshape
 from wengert.numpy.ufuncs import floor, power
@@ -85,6 +85,7 @@ def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None, *,
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None) -> Any:
     """The array is filled with the value, which may be traced."""
+    check_device(device)
     fill = as_array(fill_value)
     out = wrap_owned(np.empty(_plain(shape), dtype_of(fill) if dtype is None else dtype))
     out[...] = fill
@@ -130,6 +131,7 @@ def _full_like(
     device: Any = None,
 ) -> Any:
     """An Array gives an Array that can be written to; the value may be traced."""
+    check_device(device)
     out = _empty_like(a, dtype, shape=shape)
     out[...] = fill_value
     return out
@@ -139,6 +141,7 @@ def _empty_like(
     prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
     """An Array gives an Array that can be written to."""
+    check_device(device)
     a = as_array(prototype)
     return wrap_owned(
         np.zeros(shape_of(a) if shape is None else _plain(shape), dtype_of(a) if dtype is None else dtype)
@@ -149,14 +152,14 @@ def _zeros_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
     """An Array gives an Array that can be written to."""
-    return _full_like(a, 0, dtype, shape=shape)
+    return _full_like(a, 0, dtype, shape=shape, device=device)
 
 
 def _ones_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
     """An Array gives an Array that can be written to."""
-    return _full_like(a, 1, dtype, shape=shape)
+    return _full_like(a, 1, dtype, shape=shape, device=device)
 
 
 empty_like = _like(np.empty_like, _empty_like)
@@ -179,11 +182,7 @@ def _array(
 ) -> Any:
     """A copy; nested sequences may contain traced values."""
     handles = is_transforming() or not isinstance(object, Value)
-    if isinstance(object, (list, tuple)):
-        value = from_sequence(object)
-        copy = None
-    else:
-        value = unwrap(object)
+    value = unwrap(object)
     same = dtype is None or dtype_of(value) == np.dtype(dtype)
     if not same:
         value = unwrap(astype(value, dtype))
@@ -206,6 +205,7 @@ def _is_ordered(x: Array, order: str) -> bool:
 
 def _asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
     """An Array is returned as it is, unless its dtype (or the order of its elements in memory) has to change."""
+    check_device(device)
     return _array(a, dtype, copy=copy, order=order or "K")
 
 
@@ -286,6 +286,7 @@ def _linspace(
     device: Any = None,
 ) -> Any:
     """The ends may be traced."""
+    check_device(device)
     start, stop = _end(start), _end(stop)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")

@@ -257,6 +257,12 @@ def given(x: Any) -> bool:
     return x is not None and x is not no_value
 
 
+def check_device(device: Any) -> None:
+    """Raise NumPy's error for devices other than the CPU."""
+    if device not in (None, "cpu"):
+        raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
+
+
 def normalise_axis(axis: Any, ndim: int) -> int:
     """Return a non-negative axis number, or raise NumPy's AxisError."""
     axis = operator.index(axis)

@@ -14,7 +14,7 @@ from wengert.array import Array, layout_of, take_broadcast, take_reshape, take_t
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import UnsupportedOperationError, fail
-from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
+from wengert.numpy.dispatch import as_array, call, check_device, implements, normalise_axes, normalise_axis
 from wengert.rules import structural
 
 
@@ -284,6 +284,7 @@ def tile(A: Any, reps: Any) -> Any:
 @implements(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """A cast to a real or complex floating-point type keeps derivatives; one to an integer type ends them."""
+    check_device(device)
     x = as_array(x)
     target = np.dtype(dtype)
     if not copy and dtype_of(x) == target:

@@ -16,7 +16,7 @@ import numpy as np
 from wengert.array import Array, unwrap, wrap_owned
 from wengert.core.values import Value, dtype_of, is_transforming, shape_of
 from wengert.errors import ConcretizationError, fail
-from wengert.numpy.dispatch import as_array, implements, normalise_axis
+from wengert.numpy.dispatch import as_array, check_device, implements, normalise_axis
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import cumprod, cumsum
 from wengert.numpy.sets import unique
@@ -120,7 +120,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> Any:
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
     """`numpy.from_dlpack`: arrays of other libraries become constants, an Array stays what it is, traced or not."""
-    _check_device(device)
+    check_device(device)
     if isinstance(x, (Array, Value)):
         return copy_of(as_array(x)) if copy else x
     if not is_transforming():
@@ -128,11 +128,6 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     if copy is False:
         raise ValueError("inside a transform, from_dlpack returns an Array, which is a copy; copy=False cannot be met.")
     return wrap_owned(np.array(np.from_dlpack(x)))
-
-
-def _check_device(device: Any) -> None:
-    if device not in (None, "cpu"):
-        raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
 
 
 def _namespace(self: Any, *, api_version: Any = None) -> ModuleType:
