@@ -8,6 +8,7 @@ import numpy as np
 
 from wengert.rules import decompositions as d
 from wengert.rules import linalg as r
+from wengert.rules import spectra
 
 from .sample import Sample
 
@@ -50,7 +51,30 @@ def _singular(n: int, rank: int, entries: Any = _r) -> np.ndarray:
     return entries(n, rank) @ entries(rank, n)
 
 
+def _spectrum(a: np.ndarray, kind: str, constant: bool) -> Sample:
+    """The pullback of values, whose derivative is not that of its value: test_linalg has second derivatives."""
+    params = {"constant": constant}
+    if kind == "svd":
+        u, s, vh = np.linalg.svd(a, full_matrices=False)
+        args = (a, _r(*s.shape[:-1], 1, s.shape[-1]), u, s[..., None, :], vh)
+        return Sample(spectra.singular_spectrum, args, params, wrt=(0, 1), smooth=False, note=str(constant))
+    w, v = (np.linalg.eigh if kind == "eigh" else np.linalg.eig)(a)
+    c = (_r if w.dtype.kind == "f" else _c)(*w.shape[:-1], 1, w.shape[-1])
+    primitive = spectra.hermitian_spectrum if kind == "eigh" else spectra.general_spectrum
+    return Sample(primitive, (a, c, w[..., None, :], v), params, wrt=(0, 1), smooth=False, note=str(constant))
+
+
 SAMPLES = [
+    *(
+        _spectrum(a, kind, constant)
+        for kind, matrices in {
+            "eigh": [_spread(3, 3), _spread(2, 2, 2), _spread(2, 2, entries=_c)],
+            "eig": [_tall(3, 3), _tall(2, 2, 2), _c(2, 2)],
+            "svd": [_tall(3, 3), _tall(4, 2), _tall(2, 4), _tall(2, 3, 2), _tall(3, 2, entries=_c)],
+        }.items()
+        for a in matrices
+        for constant in (True, False)
+    ),
     *(
         Sample(r.solve, args)
         for args in [

@@ -3,9 +3,11 @@
 Notation as in Giles (2008), see `rules.linalg`. Eigenvectors are defined up to a phase (a sign, if real): derivatives
 hold for the choice in which they turn as little as possible, which is the derivative of what NumPy returns if that is
 real, and the right one for everything that does not depend on the phases. Where eigenvalues or singular values
-coincide, vectors have no derivative: it comes out as infinity or NaN, unless it is multiplied by an exact zero, as in
-a function of the values only. (Coinciding values themselves have a kink: a function that treats them alike, such as
-their sum, has its right derivative; any other that of the vectors which NumPy happens to return.)
+coincide, vectors have no derivative: it comes out as infinity or NaN. A function of the vectors alone that does not
+depend on the choice of them, such as the projection on all those of a multiple eigenvalue, has its right derivative;
+one of values and vectors has NaN in reverse mode. Coinciding values themselves have a kink: a function that treats them
+alike, such as their sum, has its right derivative; any other that of the vectors which NumPy happens to return. Second
+derivatives of values alone are in `rules.spectra`.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from wengert.rules.linalg import (
     solve_triangular,
     upper,
 )
+from wengert.rules.spectra import Decomposition, eig_values_vjp, eigh_values_vjp, svd_values_vjp
 
 
 def _real(x: Any) -> Any:
@@ -48,6 +51,22 @@ def _inverse_gaps(values: Any) -> Any:
     return where(eye, 0.0, reciprocal(where(eye, 1.0, as_row(values) - as_column(values))))
 
 
+def _coinciding(values: Any) -> Any:
+    """Which different columns have equal values."""
+    eye = np.eye(shape_of(values)[-1], dtype=bool)
+    return where(eye, False, equal(as_row(values), as_column(values)))
+
+
+def _undefined(x: Any, places: Any, with_values: bool) -> Any:
+    """NaN at some places, if the function uses values and vectors.
+
+    A function of the vectors that has a derivative does not depend on how they turn within the space of a multiple
+    value: the zero there is right. A function of both, such as V·g(W)·Vᴴ, does not say by its cotangents how it
+    depends on the matrix there.
+    """
+    return where(places, np.nan, x) if with_values else x
+
+
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------------------------
 
 
@@ -57,16 +76,18 @@ def _eigh_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
     return _real(diagonal(turned)), matmul(v, strong_scale(_inverse_gaps(w), turned))
 
 
-def _eigh_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
+def _eigh_vjp(ct: Any, out: Any, a: Any, with_values: bool) -> Any:
     (w, v), (cw, cv) = out, ct
     # Only the skew part of vᴴ·cv turns eigenvectors against each other.
     turning = matmul(adjoint(v), cv)
     inner = strong_scale(_inverse_gaps(w), 0.5 * (turning - adjoint(turning)))
-    return (hermitian_transpose(matmul(matmul(v, inner) + v * as_row(cw), adjoint(v))),)
+    inner = _undefined(inner, _coinciding(w), with_values)
+    return hermitian_transpose(matmul(matmul(v, inner) + v * as_row(cw), adjoint(v)))
 
 
 #: Eigenvalues and eigenvectors of the Hermitian matrix in the lower triangle of the argument.
-eigh = Stacked(lambda a: tuple(np.linalg.eigh(a)), jvp=_eigh_jvp, vjp=_eigh_vjp, multiple=True, keep="out", name="eigh")
+eigh = Decomposition(lambda a: tuple(np.linalg.eigh(a)), jvp=_eigh_jvp, vjp=_eigh_vjp, multiple=True, name="eigh")
+eigh.values_vjp = eigh_values_vjp
 
 
 # Eigenvalues of any square matrix ------------------------------------------------------------------------------------
@@ -83,16 +104,18 @@ def _eig_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
     return diagonal(turned), _without_own(matmul(v, strong_scale(_inverse_gaps(w), turned)), v)
 
 
-def _eig_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
+def _eig_vjp(ct: Any, out: Any, a: Any, with_values: bool) -> Any:
     (w, v), (cw, cv) = out, ct
     vh = adjoint(v)
     inner = strong_scale(conjugate(_inverse_gaps(w)), matmul(vh, _without_own(cv, v)))
+    inner = _undefined(inner, _coinciding(w), with_values)
     eye = np.eye(shape_of(w)[-1], dtype=bool)
-    return (solve(vh, matmul(inner + where(eye, as_row(cw), 0.0), vh)),)
+    return solve(vh, matmul(inner + where(eye, as_row(cw), 0.0), vh))
 
 
 #: Eigenvalues and unit eigenvectors of a square matrix; real if all of them are real, as in NumPy.
-eig = Stacked(lambda a: tuple(np.linalg.eig(a)), jvp=_eig_jvp, vjp=_eig_vjp, multiple=True, keep="out", name="eig")
+eig = Decomposition(lambda a: tuple(np.linalg.eig(a)), jvp=_eig_jvp, vjp=_eig_vjp, multiple=True, name="eig")
+eig.values_vjp = eig_values_vjp
 
 
 # Singular values -----------------------------------------------------------------------------------------------------
@@ -129,7 +152,7 @@ def _svd_jvp(tangents: Sequence[Any], out: Any, a: Any, *, full: bool) -> tuple[
     return du, ds, adjoint(dv)
 
 
-def _svd_vjp(ct: Any, out: Any, a: Any, *, full: bool) -> tuple[Any]:
+def _svd_vjp(ct: Any, out: Any, a: Any, with_values: bool, *, full: bool) -> Any:
     (cu, cs, cvh), (u_all, s, vh_all) = ct, out
     m, k, n = shape_of(u_all)[-2], shape_of(s)[-1], shape_of(vh_all)[-1]
     u, vh = columns(u_all, None, k), rows(vh_all, None, k)
@@ -141,15 +164,21 @@ def _svd_vjp(ct: Any, out: Any, a: Any, *, full: bool) -> tuple[Any]:
     qu, qv = matmul(uh, cu), matmul(vh, cv)
     gaps, sums = _svd_weights(s)
     inner = strong_scale(gaps, _skew(qu + qv)) + strong_scale(sums, _skew(qu - qv))
+    null = equal(s, 0)
+    inner = _undefined(inner, _coinciding(s), with_values)
+    if dtype_of(a).kind == "c":  # the phase of what grows from a singular value 0
+        inner = _undefined(inner, where(np.eye(k, dtype=bool), as_row(null), False), with_values)
     cs = where(equal(s, 0), 0.0, cs)
     left = matmul(u, inner) + u * as_row(cs)
     scale = reciprocal(s)
     if m > k:
-        left = left + strong_scale(as_row(scale), cu - matmul(u, qu))
+        beside = strong_scale(as_row(scale), cu - matmul(u, qu))
+        left = left + _undefined(beside, as_row(null), with_values)
     ca = matmul(left, vh)
     if n > k:
-        ca = ca + matmul(u, strong_scale(as_column(scale), adjoint(cv - matmul(v, qv))))
-    return (ca,)
+        beside = strong_scale(as_column(scale), adjoint(cv - matmul(v, qv)))
+        ca = ca + matmul(u, _undefined(beside, as_column(null), with_values))
+    return ca
 
 
 def _skew(x: Any) -> Any:
@@ -166,14 +195,14 @@ def _fold_complement(c: Any, u: Any, rest: Any, k: int) -> Any:
 
 
 #: u, s, vᴴ. Singular values have derivative 0 where they are 0, as |x| has.
-svd = Stacked(
+svd = Decomposition(
     lambda a, *, full: tuple(np.linalg.svd(a, full_matrices=full)),
     jvp=_svd_jvp,
     vjp=_svd_vjp,
     multiple=True,
-    keep="out",
     name="svd",
 )
+svd.which, svd.values_vjp = 1, svd_values_vjp
 
 
 # QR ------------------------------------------------------------------------------------------------------------------

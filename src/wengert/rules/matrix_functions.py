@@ -32,6 +32,7 @@ from wengert.rules.linalg import (
     upper,
 )
 from wengert.rules.reductions import argsort
+from wengert.rules.spectra import Decomposition, eigh_values_vjp
 
 
 def over_stacks(function: Callable[..., Any], *arrays: np.ndarray) -> Any:
@@ -327,14 +328,14 @@ lu = Stacked(_lu, jvp=_lu_jvp, vjp=_lu_vjp, multiple=True, keep="out", name="lu"
 # Symmetric eigenvalue problems ---------------------------------------------------------------------------------------
 
 #: `decompositions.eigh` with SciPy's choice of LAPACK's functions, which may turn vectors the other way.
-eigh = Stacked(
+eigh = Decomposition(
     lambda a, *, driver: over_stacks(lambda a: scipy.linalg.eigh(a, driver=driver, check_finite=False), a),
     jvp=lambda tangents, out, a, *, driver: numpy_eigh._jvp(tangents, out, a),
-    vjp=lambda ct, out, a, *, driver: numpy_eigh._vjp(ct, out, a),
+    vjp=lambda ct, out, a, with_values, *, driver: numpy_eigh._vjp(ct, out, a, with_values),
     multiple=True,
-    keep="out",
     name="scipy_eigh",
 )
+eigh.values_vjp = lambda c, out, a, *, driver: eigh_values_vjp(c, out, a)
 
 
 # Banded matrices: a[i, j] is in row above + i - j and column j of `ab` -----------------------------------------------
