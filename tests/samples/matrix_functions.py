@@ -6,7 +6,7 @@ import numpy as np
 
 from wengert.rules import matrix_functions as m
 
-from .linalg import _c, _r, _regular, _single, _spread, _tall
+from .linalg import _c, _r, _regular, _single, _spread
 from .sample import Sample
 
 _BAND = np.array([[0.0, 0.3, -0.2, 0.5], [4.0, 5.0, 6.0, 7.0], [0.4, -0.3, 0.6, 0.0]])
