@@ -309,6 +309,8 @@ class Chi(_Positive):
 
     _cdf = staticmethod(lambda y, df: sp.gammainc(0.5 * df, 0.5 * y * y))
     _sf = staticmethod(lambda y, df: sp.gammaincc(0.5 * df, 0.5 * y * y))
+    _ppf = staticmethod(lambda q, df: sqrt(2 * sp.gammaincinv(0.5 * df, q)))
+    _isf = staticmethod(lambda q, df: sqrt(2 * sp.gammainccinv(0.5 * df, q)))
 
 
 class F(_Positive):
@@ -390,7 +392,7 @@ class Beta(Continuous):
 
     _logpdf = staticmethod(lambda y, a, b: xlogy(a - 1, y) + xlog1py(b - 1, -y) - sp.betaln(a, b))
     _cdf = staticmethod(lambda y, a, b: sp.betainc(a, b, y))
-    _sf = staticmethod(lambda y, a, b: sp.betainc(b, a, 1 - y))
+    _sf = staticmethod(lambda y, a, b: sp.betaincc(a, b, y))
     _ppf = staticmethod(lambda q, a, b: sp.betaincinv(a, b, q))
     _isf = staticmethod(lambda q, a, b: 1 - sp.betaincinv(b, a, q))
 

@@ -43,7 +43,7 @@ class Binom(Discrete):
         ways = sp.gammaln(n + 1) - sp.gammaln(k + 1) - sp.gammaln(n - k + 1)
         return ways + xlogy(k, p) + xlog1py(n - k, -p)
 
-    _cdf = staticmethod(lambda k, n, p: sp.betainc(maximum(n - k, 0.5), k + 1, 1 - p))
+    _cdf = staticmethod(lambda k, n, p: sp.betaincc(k + 1, maximum(n - k, 0.5), p))
     _sf = staticmethod(lambda k, n, p: sp.betainc(k + 1, maximum(n - k, 0.5), p))
 
 
@@ -60,7 +60,7 @@ class NBinom(Discrete):
         return sp.gammaln(n + k) - sp.gammaln(k + 1) - sp.gammaln(n) + n * log(p) + xlog1py(k, -p)
 
     _cdf = staticmethod(lambda k, n, p: sp.betainc(n, k + 1, p))
-    _sf = staticmethod(lambda k, n, p: sp.betainc(k + 1, n, 1 - p))
+    _sf = staticmethod(lambda k, n, p: sp.betaincc(n, k + 1, p))
 
 
 class BetaBinom(Discrete):
