@@ -238,6 +238,7 @@ _SOME: list[tuple[Primitive, tuple[Any, ...], tuple[int, ...]]] = [
     (e.agm, (np.array([1.0, 2.0]), np.array([1.0, 2 + 1e-9])), (0, 1)),
     (e.elliprf, (np.array([0.5]), np.array([0.5]), np.array([0.5])), (0, 1, 2)),
     (e.elliprd, (np.array([0.5]), np.array([0.5]), np.array([0.5])), (0, 1, 2)),
+    (e.elliprj, (np.array([0.5, 0.5]), np.array([0.5, 0.7]), np.array([0.5, 0.9]), np.array([0.5, 0.9])), (0, 1, 2, 3)),
     (e.elliprc, (np.array([0.5]), np.array([0.5])), (0, 1)),
     (o.eval_legendre, (np.array([0, 3]), np.array([1.0, -1.0])), (1,)),
 ]
@@ -301,6 +302,15 @@ SAMPLES = [
     *(Sample(p, tuple(np.array([x, x]) for x in args), wrt=(), note="no derivative") for p, args in _VALUES),
     # SciPy finds this root to a few digits.
     Sample(d.ncfdtrinc, (3.5, 5.2, _u((0.2, 0.3), 2, 1), _u((1, 1.5), 3)), wrt=(2, 3), rtol=1e-2, order=1),
+    *(
+        Sample(e.carlson, args, {"powers": powers})
+        for args, powers in [
+            (tuple(_u((0.5, 2), 4, 3)), (1, 1, 5, 0)),
+            ((_u((0.5, 2), 2, 1), *_u((0.5, 2), 3, 3)), (1, 3, 1, 4)),
+            (tuple(_u((0.5, 2), 4).astype(np.float32)), (3, 1, 3, 2)),
+            (tuple(_u((0.5, 2), 4, 2) + 1j * _u((-1, 1), 4, 2)), (3, 1, 3, 0)),
+        ]
+    ),
     Sample(g.gammasgn, (np.array([-1.5, -0.5, 0.5]),)),
     # Kinks, ends of domains, and arguments that cannot be moved both ways
     Sample(logistic.pseudo_huber, (0.0, 0.0), smooth=False, expected=[0.0, 0.0]),

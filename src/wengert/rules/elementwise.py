@@ -96,7 +96,8 @@ ldexp = Linear(
 
 
 def _from_parts(x: Any, y: Any) -> Any:
-    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
+    dtype = np.result_type(np.result_type(x, y), np.complex64)  # of two Python numbers it is complex128
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), dtype)
     out.real, out.imag = x, y
     return out
 

@@ -153,7 +153,8 @@ def _binomial_density(k: Any, n: Any, p: Any) -> Any:
 def _f_density(m: Any, n: Any, x: Any) -> Any:
     scale = n + m * x
     a, b = 0.5 * m, 0.5 * n
-    return exp(xlogy(a - 1, m * x / scale) + xlogy(b - 1, n / scale) - betaln(a, b)) * (m / scale) * (n / scale)
+    logarithm = xlogy(a - 1, m * x / scale) + xlogy(b - 1, n / scale) - betaln(a, b)
+    return typed(exp(logarithm) * (m / scale) * (n / scale), x)
 
 
 # Student's t, normal and other distributions --------------------------------------------------------------------------
@@ -164,21 +165,21 @@ stdtridf = without_rule(sp.stdtridf)
 nrdtrimn = Elementwise(
     sp.nrdtrimn,
     lambda x, y: -y * _ROOT_TWO_PI * exp(0.5 * square(ndtri(x))),
-    lambda x: -ndtri(x),
+    lambda x, y: typed(-ndtri(x), y),
     1,
     singular=True,
 )
 nrdtrisd = Elementwise(
     sp.nrdtrisd,
-    lambda y: -reciprocal(ndtri(y)),
+    lambda x, y: typed(-reciprocal(ndtri(y)), x),
     lambda out, y: -out / ndtri(y) * _ROOT_TWO_PI * exp(0.5 * square(ndtri(y))),
-    lambda y: reciprocal(ndtri(y)),
+    lambda y, z: typed(reciprocal(ndtri(y)), z),
     singular=True,
 )
 owens_t = Elementwise(
     sp.owens_t,
     lambda x, y: -exp(-0.5 * square(x)) * erf(x * y / math.sqrt(2)) / (2 * _ROOT_TWO_PI),
-    lambda x, y: exp(-0.5 * square(x) * (1 + square(y))) / (2 * math.pi * (1 + square(y))),
+    lambda x, y: typed(exp(-0.5 * square(x) * (1 + square(y))) / (2 * math.pi * (1 + square(y))), y),
 )
 tklmbda = Elementwise(
     sp.tklmbda,
@@ -271,14 +272,14 @@ ncfdtridfn = without_rule(sp.ncfdtridfn)
 nctdtr = Elementwise(
     sp.nctdtr,
     _freedom("nctdtr"),
-    lambda x, y, z: -_noncentral_t(x, y, z, 0),
-    lambda x, y, z: _noncentral_t(x, y, z, 1),
+    lambda x, y, z: typed(-_noncentral_t(x, y, z, 0), y),
+    lambda x, y, z: typed(_noncentral_t(x, y, z, 1), z),
 )
 nctdtrit = Elementwise(
     sp.nctdtrit,
     _freedom("nctdtrit"),
-    lambda out, x, y: _noncentral_t(x, y, out, 0) / _noncentral_t(x, y, out, 1),
-    lambda out, x, y: reciprocal(_noncentral_t(x, y, out, 1)),
+    lambda out, x, y: typed(_noncentral_t(x, y, out, 0) / _noncentral_t(x, y, out, 1), y),
+    lambda out, x, y: typed(reciprocal(_noncentral_t(x, y, out, 1)), out),
     singular=True,
 )
 nctdtrinc = Elementwise(
@@ -309,14 +310,14 @@ def _noncentral_f_parts(m: Any, n: Any, nc: Any, f: Any) -> tuple[Any, ...]:
 
 def _noncentral_f_density(m: Any, n: Any, nc: Any, f: Any) -> Any:
     a, b, x, _, _ = _noncentral_f_parts(m, n, nc, f)
-    return _f_density(m, n, f) * exp(-0.5 * nc) * hyp1f1(a + b, a, 0.5 * nc * x)
+    return typed(_f_density(m, n, f) * exp(-0.5 * nc) * hyp1f1(a + b, a, 0.5 * nc * x), f)
 
 
 def _noncentral_f_partial(m: Any, n: Any, nc: Any, f: Any) -> Any:
     """Derivative in the noncentrality."""
     a, b, x, y, _ = _noncentral_f_parts(m, n, nc, f)
     central = exp(xlogy(a, x) + xlogy(b, y) - betaln(a, b) - 0.5 * nc) / a
-    return -0.5 * central * hyp1f1(a + b, a + 1, 0.5 * nc * x)
+    return typed(-0.5 * central * hyp1f1(a + b, a + 1, 0.5 * nc * x), nc)
 
 
 def _noncentral_t(v: Any, nc: Any, t: Any, k: int) -> Any:

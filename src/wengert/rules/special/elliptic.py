@@ -6,10 +6,14 @@ functions, which do not cancel where Legendre's forms do, at m = 0 or for equal 
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from wengert.core.combinators import Elementwise, real
+import numpy as np
+
+from wengert.core.combinators import Elementwise, General, align, conjugate, real, strong_scale
 from wengert.rules.elementwise import (
     cos,
     equal,
@@ -22,7 +26,7 @@ from wengert.rules.elementwise import (
     square,
     where,
 )
-from wengert.rules.special.common import is_complex, part, sp
+from wengert.rules.special.common import is_complex, part, sp, typed
 
 # Carlson's integrals --------------------------------------------------------------------------------------------------
 
@@ -35,9 +39,9 @@ elliprf = Elementwise(
 )
 elliprd = Elementwise(
     sp.elliprd,
-    lambda x, y, z: -0.5 * _mixed(x, y, z),
-    lambda x, y, z: -0.5 * _mixed(y, x, z),
-    lambda out, x, y, z: (0.5 * (_mixed(x, y, z, times_x=True) + _mixed(y, x, z, times_x=True)) - 1.5 * out) / z,
+    lambda x, y, z: -0.75 * _integral(x, y, z, (3, 1, 3, 0)),
+    lambda x, y, z: -0.75 * _integral(x, y, z, (1, 3, 3, 0)),
+    lambda x, y, z: -2.25 * _integral(x, y, z, (1, 1, 5, 0)),
     singular=True,
 )
 elliprg = Elementwise(
@@ -49,40 +53,89 @@ elliprg = Elementwise(
 )
 elliprc = Elementwise(
     sp.elliprc,
-    lambda out, x, y: _elliprc_partial_x(out, x, y),
-    lambda out, x, y: _elliprc_partial_y(out, x, y),
+    lambda x, y: typed(_elliprc_partial_x(x, y), x),
+    lambda x, y: typed(_elliprc_partial_y(x, y), y),
     singular=True,
 )
 elliprj = Elementwise(
     sp.elliprj,
-    lambda out, x, y, z, w: _elliprj_partial(out, y, z, x, w),
-    lambda out, x, y, z, w: _elliprj_partial(out, x, z, y, w),
-    lambda out, x, y, z, w: _elliprj_partial(out, x, y, z, w),
-    lambda out, x, y, z, w: _elliprj_partial_p(out, x, y, z, w),
+    lambda x, y, z, w: typed(_elliprj_partial(y, z, x, w), x),
+    lambda x, y, z, w: typed(_elliprj_partial(x, z, y, w), y),
+    lambda x, y, z, w: typed(_elliprj_partial(x, y, z, w), z),
+    lambda x, y, z, w: typed(_elliprj_partial_p(x, y, z, w), w),
     singular=True,
 )
 
 
-def _mixed(x: Any, y: Any, z: Any, times_x: bool = False) -> Any:
-    """(R_D(y, z, x) - R_D(x, y, z))/(z - x) = 3/2 ∫ dt (t+x)^(-3/2) (t+y)^(-1/2) (t+z)^(-3/2), perhaps times x.
+# Derivatives of R_D and R_J are integrals of the same kind with higher powers. Formulas that reduce them to those
+# divide by differences of the arguments, which may be equal. So the integrals are a function of their own.
 
-    By Carlson's duplication (DLMF 19.26.18, 19.26.20): each step adds a positive term and brings the arguments nearer
-    to each other by a factor of 4, at last they are as good as equal.
+
+def _evaluate(x: Any, y: Any, z: Any, p: Any, *, powers: tuple[int, int, int, int]) -> Any:
+    """∫₀^∞ (t+x)^(-a/2) (t+y)^(-b/2) (t+z)^(-c/2) (t+p)^(-d/2) dt, by the trapezoidal rule in log t.
+
+    It converges exponentially, at a rate that the distance of the arguments from the negative axis determines.
     """
-    factor = x if times_x else 1.0
-    total: Any = 0.0
-    weight = 1.0
-    for step in range(12):
-        a, b, c = sqrt(x), sqrt(y), sqrt(z)
-        shift = a * b + b * c + a * c
-        u, v = x + shift, z + shift
-        term = 3 * weight * (x + z + a * c + shift) / ((a + c) * c * u * v)
-        total = total + (a * term if times_x and step == 0 else factor * (term / a))  # x/√x is √x, at 0, too
-        x, y, z = u, y + shift, v
-        weight *= 2
-    mean = (3 * x + y + 3 * z) / 7
-    rest = 0.6 * weight / (square(mean) * sqrt(mean))
-    return total + factor * rest
+    operands = np.broadcast_arrays(x, y, z, p)
+    dtype = np.result_type(x, y, z, p)
+    wide = np.stack([np.asarray(o).reshape(-1) for o in operands]).astype(np.result_type(dtype, np.float64))
+    relevant = np.array(powers) > 0
+    half = 0.5 * np.array(powers)[:, None]
+    out = np.empty(wide.shape[1], wide.dtype)
+    with np.errstate(all="ignore"):
+        for start in range(0, out.size, _BLOCK):
+            args = wide[:, start : start + _BLOCK]
+            sizes = np.where(relevant[:, None], np.abs(args), 0.0)
+            scale = sizes.max(axis=0)
+            sizes = sizes / scale
+            lowest = np.min(sizes, initial=1.0, where=(sizes > 0) & np.isfinite(sizes))
+            singular = np.any((sizes == 0) & relevant[:, None] & (half > 0))
+            step = 0.125 if wide.dtype.kind == "c" else 0.5
+            u = np.arange(np.log(lowest) - (80 if singular else 40), 30.0, step)
+            t = np.exp(u)[:, None]
+            total = np.zeros(scale.shape, wide.dtype)
+            factors = np.broadcast_to(t, (u.size, scale.size)).astype(wide.dtype)
+            for k in np.flatnonzero(relevant):
+                factors = factors * (t + args[k] / scale) ** -half[k]
+            total = step * factors.sum(axis=0) * scale ** (1 - half.sum())
+            diverges = np.any((args == 0) & (half >= 1), axis=0)
+            out[start : start + _BLOCK] = np.where(diverges, np.inf, total)
+    return out.reshape(operands[0].shape).astype(dtype)[()]
+
+
+_BLOCK = 1024
+
+
+def _raised(powers: tuple[int, ...], k: int) -> tuple[int, ...]:
+    return tuple(n + 2 * (i == k) for i, n in enumerate(powers))
+
+
+def _partials(args: Sequence[Any], powers: tuple[int, ...]) -> list[Any]:
+    """Partial derivatives: the integral with one power raised."""
+    return [-0.5 * n * carlson(*args, powers=_raised(powers, k)) if n else None for k, n in enumerate(powers)]
+
+
+def _carlson_jvp(tangents: Sequence[Any], out: Any, *args: Any, powers: tuple[int, ...]) -> Any:
+    terms = [strong_scale(p, t) for p, t in zip(_partials(args, powers), tangents, strict=True) if p is not None]
+    return functools.reduce(lambda a, b: a + b, terms)
+
+
+def _carlson_vjp(ct: Any, out: Any, *args: Any, powers: tuple[int, ...]) -> tuple[Any, ...]:
+    return tuple(None if p is None else strong_scale(conjugate(p), ct) for p in _partials(args, powers))
+
+
+carlson = General(
+    _evaluate,
+    jvp=_carlson_jvp,
+    vjp=_carlson_vjp,
+    keep="args",
+    name="carlson",
+    batch=lambda size, args, batched, *, powers: carlson(*align(args, batched), powers=powers),
+)
+
+
+def _integral(x: Any, y: Any, z: Any, powers: tuple[int, ...], p: Any = 1.0) -> Any:
+    return carlson(x, y, z, p, powers=powers)
 
 
 def _elliprg_partial(y: Any, z: Any, x: Any) -> Any:
@@ -90,7 +143,7 @@ def _elliprg_partial(y: Any, z: Any, x: Any) -> Any:
     return 0.25 * (elliprf(x, y, z) - x * elliprd(y, z, x) / 3)
 
 
-def _elliprc_partial_x(out: Any, x: Any, y: Any) -> Any:
+def _elliprc_partial_x(x: Any, y: Any) -> Any:
     """R_C(x, y) = R_F(x, y, y), for negative y its principal value, which R_D does not have."""
     regular = greater(real(y) if is_complex(y) else y, 0.0)
     u, v = where(regular, x, 1.0), where(regular, y, 1.0)
@@ -98,7 +151,7 @@ def _elliprc_partial_x(out: Any, x: Any, y: Any) -> Any:
     return where(regular, -elliprd(v, v, u) / 6, 0.5 * (elliprc(s, t) - reciprocal(sqrt(s))) / (t - s))
 
 
-def _elliprc_partial_y(out: Any, x: Any, y: Any) -> Any:
+def _elliprc_partial_y(x: Any, y: Any) -> Any:
     regular = greater(real(y) if is_complex(y) else y, 0.0)
     u, v = where(regular, x, 1.0), where(regular, y, 1.0)
     s, t = where(regular, 1.0, x), where(regular, 2.0, y)
@@ -107,22 +160,25 @@ def _elliprc_partial_y(out: Any, x: Any, y: Any) -> Any:
     return where(regular, -elliprd(u, v, v) / 3, principal)
 
 
-def _elliprj_partial(out: Any, x: Any, y: Any, z: Any, p: Any) -> Any:
-    """With respect to z; at p = z by the derivative of R_D(x, y, z) = R_J(x, y, z, z)."""
-    same = equal(p, z)
-    distance = where(same, 1.0, p - z)
-    quotient = 0.5 * (out - elliprd(x, y, z)) / distance
-    return where(same, elliprd.partials[2](out, x, y, z) / 3, quotient)
+def _elliprj_partial(x: Any, y: Any, z: Any, p: Any) -> Any:
+    """With respect to z. For negative p, where R_J is a principal value, by partial fractions."""
+    regular = greater(real(p) if is_complex(p) else p, 0.0)
+    q = where(regular, 1.0, p)
+    quotient = 0.5 * (elliprj(x, y, z, q) - elliprd(x, y, z)) / (q - z)
+    return where(regular, -0.75 * _integral(x, y, z, (1, 1, 3, 2), where(regular, p, 1.0)), quotient)
 
 
-def _elliprj_partial_p(out: Any, x: Any, y: Any, z: Any, p: Any) -> Any:
-    """From the others, as R_J is homogeneous of degree -3/2."""
-    total = 1.5 * out
+def _elliprj_partial_p(x: Any, y: Any, z: Any, p: Any) -> Any:
+    """For negative p by the others, as R_J is homogeneous of degree -3/2."""
+    regular = greater(real(p) if is_complex(p) else p, 0.0)
+    q = where(regular, -1.0, p)
+    total = 1.5 * elliprj(x, y, z, q)
     for a, b, c in ((y, z, x), (x, z, y), (x, y, z)):
         zero = equal(c, 0.0)
         safe = where(zero, 1.0, c)
-        total = total + where(zero, 0.0, safe * _elliprj_partial(out, a, b, safe, p))
-    return -total / p
+        quotient = 0.5 * (elliprj(a, b, safe, q) - elliprd(a, b, safe)) / (q - safe)
+        total = total + where(zero, 0.0, safe * quotient)
+    return where(regular, -1.5 * _integral(x, y, z, (1, 1, 1, 4), where(regular, p, 1.0)), -total / q)
 
 
 # Legendre's integrals -------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from wengert.rules.elementwise import (
     square,
     where,
 )
-from wengert.rules.special.common import is_complex, several, sp
+from wengert.rules.special.common import is_complex, several, sp, typed
 
 # Python floats, which leave single precision single.
 _ROOT_PI = math.sqrt(math.pi)
@@ -40,9 +40,9 @@ dawsn = Elementwise(sp.dawsn, lambda out, x: _dawsn_slope(out, x))
 wofz = Elementwise(sp.wofz, lambda x: -1j * _erfcx_slope(-1j * x))
 voigt_profile = Elementwise(
     sp.voigt_profile,
-    lambda x, y, z: real(_voigt_slope(x, y, z)),
-    lambda x, y, z: _voigt_partial_sigma(x, y, z),
-    lambda x, y, z: -imag(_voigt_slope(x, y, z)),
+    lambda x, y, z: typed(real(_voigt_slope(x, y, z)), x),
+    lambda x, y, z: typed(_voigt_partial_sigma(x, y, z), y),
+    lambda x, y, z: typed(-imag(_voigt_slope(x, y, z)), z),
 )
 
 ndtr = Elementwise(sp.ndtr, lambda x: exp(-0.5 * square(x)) / _ROOT_TWO_PI)

@@ -22,7 +22,7 @@ from wengert.rules.elementwise import (
     sin,
     where,
 )
-from wengert.rules.special.common import is_complex, real_only, sp, unknown, without_rule
+from wengert.rules.special.common import is_complex, real_only, sp, typed, unknown, without_rule
 from wengert.rules.special.logistic import xlog1py, xlogy
 
 gammaln = Elementwise(sp.gammaln, lambda x: digamma(x))
@@ -105,11 +105,11 @@ zetac = without_rule(sp.zetac)
 
 def gamma_density(a: Any, x: Any) -> Any:
     """Density of the gamma distribution with shape a."""
-    return exp(xlogy(a - 1, x) - x - gammaln(a))
+    return typed(exp(xlogy(a - 1, x) - x - gammaln(a)), x)
 
 
 def beta_density(a: Any, b: Any, x: Any) -> Any:
-    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+    return typed(exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)), x)
 
 
 def _rgamma_slope(out: Any, x: Any) -> Any:
@@ -146,7 +146,7 @@ def _binom_partial_n(out: Any, n: Any, k: Any) -> Any:
     d = n - k + 1
     inverse = rgamma(d)
     at_pole = gamma(n + 1) * rgamma(k + 1) * (digamma(n + 1) * inverse + _rgamma_slope(inverse, d))
-    return where(pole, at_pole, out * (digamma(u + 1) - digamma(u - v + 1)))
+    return typed(where(pole, at_pole, out * (digamma(u + 1) - digamma(u - v + 1))), n)
 
 
 def _binom_partial_k(out: Any, n: Any, k: Any) -> Any:
@@ -154,4 +154,4 @@ def _binom_partial_k(out: Any, n: Any, k: Any) -> Any:
     c, d = k + 1, n - k + 1
     inverse_c, inverse_d = rgamma(c), rgamma(d)
     at_pole = gamma(n + 1) * (_rgamma_slope(inverse_c, c) * inverse_d - inverse_c * _rgamma_slope(inverse_d, d))
-    return where(pole, at_pole, out * (digamma(u - v + 1) - digamma(v + 1)))
+    return typed(where(pole, at_pole, out * (digamma(u - v + 1) - digamma(v + 1))), k)

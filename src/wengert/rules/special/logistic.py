@@ -54,20 +54,25 @@ powm1 = Elementwise(
     lambda x, y: _log_or_zero(x, power(x, y)) * power(x, y),
     singular=True,
 )
-boxcox = Elementwise(sp.boxcox, lambda x, y: power(x, y - 1), lambda x, y: _boxcox_partial(log(x), x, y), singular=True)
+boxcox = Elementwise(
+    sp.boxcox, lambda x, y: power(x, y - 1), lambda x, y: typed(_boxcox_partial(log(x), x, y), y), singular=True
+)
 boxcox1p = Elementwise(
-    sp.boxcox1p, lambda x, y: power(1 + x, y - 1), lambda x, y: _boxcox_partial(log1p(x), 1 + x, y), singular=True
+    sp.boxcox1p,
+    lambda x, y: power(1 + x, y - 1),
+    lambda x, y: typed(_boxcox_partial(log1p(x), 1 + x, y), y),
+    singular=True,
 )
 inv_boxcox = Elementwise(
     sp.inv_boxcox,
     lambda out, x, y: out / (1 + x * y),
-    lambda out, x, y: out * square(x) * log1p_ratio_slope(x * y),
+    lambda out, x, y: typed(out * square(x) * log1p_ratio_slope(x * y), y),
     singular=True,
 )
 inv_boxcox1p = Elementwise(
     sp.inv_boxcox1p,
     lambda out, x, y: (out + 1) / (1 + x * y),
-    lambda out, x, y: (out + 1) * square(x) * log1p_ratio_slope(x * y),
+    lambda out, x, y: typed((out + 1) * square(x) * log1p_ratio_slope(x * y), y),
     singular=True,
 )
 
