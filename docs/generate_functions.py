@@ -32,6 +32,7 @@ from wengert.compiler.plan import Call, make_plan
 from wengert.compiler.simplify import simplify
 from wengert.core.values import Value, representative
 from wengert.errors import WengertError
+from wengert.numpy.absent import ABSENT
 
 PAGE = Path(__file__).parent / "coverage.md"
 COLUMNS = ("value", "jvp", "vjp", "second order", "vmap", "complex", "compiled")
@@ -433,8 +434,12 @@ def page(found: dict[str, tuple[dict[str, Row], list[str], list[str]]]) -> str:
         body = [[f"`{name}`", *row.cells.values(), row.reason] for name, row in rows.items()]
         rest = table(["", *COLUMNS, "where there is a no"], body)
         parts.append(f"## {module}\n\n{re.sub(' +[|]$', ' |', rest, flags=re.MULTILINE)}\n")
+        absent = [n for n in idle if module == "numpy" and n in ABSENT]
         if idle:
-            parts.append(f"Without anything to differentiate: {', '.join(f'`{n}`' for n in idle)}.\n")
+            parts.append(f"Without anything to differentiate:\n\n{wrapped([n for n in idle if n not in absent])}\n")
+        if absent:
+            reasons = "\n".join(f"* `{n}`: {ABSENT[n]}" for n in absent)
+            parts.append(f"Not in `wengert.numpy`:\n\n{reasons}\n")
     head = table(["", "functions", *COLUMNS], summary)
     return "\n".join(
         [INTRODUCTION.format(numpy=np.__version__, scipy=scipy.__version__, summary=head), *parts, others()]

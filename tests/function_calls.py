@@ -66,12 +66,15 @@ TABLE = {
         fftn(x) | ifftn(x) | rfftn(x) | irfftn(z) | fftshift(v) | ifftshift(v) | fftfreq(4) | rfftfreq(4)
     """,
     "scipy.special": """
-        assoc_laguerre(u, 2, 1) | comb(v, u[0]) | diric(v, 5) | h1vp(1, v) | h2vp(1, v) | ivp(1, v) | jvp(1, v)
-        kvp(1, v) | yvp(1, v) | lqmn(1, 2, a) | lqn(2, a) | lmbda(1, a) | mathieu_even_coef(1, a)
-        mathieu_odd_coef(1, a) | obl_cv_seq(1, 2, a) | pro_cv_seq(1, 2, a) | pbdn_seq(2, a) | pbdv_seq(1.5, a)
-        pbvv_seq(1.5, a) | riccati_jn(2, a) | riccati_yn(2, a) | polygamma(1, v) | sinc(v) | softplus(v)
-        zeta(v + 1.5, w) | zeta(v + 1.5) | assoc_legendre_p(2, 1, u) | assoc_legendre_p_all(2, 1, u) | legendre_p(2, u)
-        legendre_p_all(2, u) | sph_harm_y(2, 1, u, v[:2]) | sph_harm_y_all(2, 1, u, v[:2]) | sph_legendre_p(2, 1, u)
+        roots_jacobi(3, a, a) | roots_genlaguerre(3, a) | roots_gegenbauer(3, a) | roots_sh_jacobi(3, a + 1.0, a)
+        js_roots(3, a + 1.0, a) | j_roots(3, a, a) | la_roots(3, a) | cg_roots(3, a) | jacobi(2, a, a)
+        genlaguerre(2, a) | gegenbauer(2, a) | sh_jacobi(2, a + 1.0, a) | assoc_laguerre(u, 2, 1) | comb(v, u[0])
+        diric(v, 5) | h1vp(1, v) | h2vp(1, v) | ivp(1, v) | jvp(1, v) | kvp(1, v) | yvp(1, v) | lqmn(1, 2, a)
+        lqn(2, a) | lmbda(1, a) | mathieu_even_coef(1, a) | mathieu_odd_coef(1, a) | obl_cv_seq(1, 2, a)
+        pro_cv_seq(1, 2, a) | pbdn_seq(2, a) | pbdv_seq(1.5, a) | pbvv_seq(1.5, a) | riccati_jn(2, a)
+        riccati_yn(2, a) | polygamma(1, v) | sinc(v) | softplus(v) | zeta(v + 1.5, w) | zeta(v + 1.5)
+        assoc_legendre_p(2, 1, u) | assoc_legendre_p_all(2, 1, u) | legendre_p(2, u) | legendre_p_all(2, u)
+        sph_harm_y(2, 1, u, v[:2]) | sph_harm_y_all(2, 1, u, v[:2]) | sph_legendre_p(2, 1, u)
         sph_legendre_p_all(2, 1, u) | logsumexp(x) | softmax(x) | log_softmax(x) | multigammaln(v + 1.0, 2)
         ellip_harm(5.0, 8.0, 1, 1, v + 2.0) | ellip_harm_2(5.0, 8.0, 2, 1, 10.0 * a + 5.0)
         ellip_normal(5.0, 8.0, 2, 1) | lambertw(v) | spherical_jn(2, v) | spherical_yn(2, v) | spherical_in(2, v)
@@ -115,11 +118,10 @@ NOTHING = {
         geterr seterr bernoulli euler factorial2 factorialk stirling2 erf_zeros fresnel_zeros fresnelc_zeros
         fresnels_zeros ai_zeros bi_zeros bei_zeros beip_zeros ber_zeros berp_zeros kei_zeros keip_zeros ker_zeros
         kerp_zeros kelvin_zeros jn_zeros jnp_zeros jnjnp_zeros jnyn_zeros yn_zeros ynp_zeros y0_zeros y1_zeros
-        y1p_zeros legendre chebyt chebyu chebyc chebys jacobi laguerre genlaguerre hermite hermitenorm gegenbauer
-        sh_legendre sh_chebyt sh_chebyu sh_jacobi roots_legendre roots_chebyt roots_chebyu roots_chebyc roots_chebys
-        roots_jacobi roots_laguerre roots_genlaguerre roots_hermite roots_hermitenorm roots_gegenbauer
-        roots_sh_legendre roots_sh_chebyt roots_sh_chebyu roots_sh_jacobi p_roots t_roots u_roots c_roots s_roots
-        j_roots l_roots la_roots h_roots he_roots cg_roots ps_roots ts_roots us_roots js_roots ellip_normal
+        y1p_zeros legendre chebyt chebyu chebyc chebys laguerre hermite hermitenorm sh_legendre sh_chebyt sh_chebyu
+        roots_legendre roots_chebyt roots_chebyu roots_chebyc roots_chebys roots_laguerre roots_hermite
+        roots_hermitenorm roots_sh_legendre roots_sh_chebyt roots_sh_chebyu p_roots t_roots u_roots c_roots s_roots
+        l_roots h_roots he_roots ps_roots ts_roots us_roots ellip_normal
     """,
 }
 MODULES: dict[str, tuple[Any, Any]] = {
