@@ -170,6 +170,16 @@ def test_det_of_singular_matrices(kind):
         np.testing.assert_allclose(outer(inner(la.det))(x), exact, rtol=1e-9, atol=1e-12 * scale)
 
 
+@pytest.mark.parametrize("kind", SINGULAR)
+def test_det_of_singular_matrices_in_programs(kind):
+    """First and second derivatives, where the program cannot look at the matrix."""
+    x = SINGULAR[kind]
+    scale = max(1.0, np.abs(x).max()) ** max(1, x.shape[0] - 2)
+    np.testing.assert_allclose(jit(grad(la.det))(x), grad(la.det)(x), rtol=1e-8, atol=1e-10 * scale)
+    np.testing.assert_allclose(jit(hessian(la.det))(x), hessian_of_det(x), rtol=1e-8, atol=1e-10 * scale)
+    np.testing.assert_allclose(jit(jacrev(jacrev(la.det)))(x), hessian_of_det(x), rtol=1e-8, atol=1e-10 * scale)
+
+
 def test_third_derivative_of_det_at_zero():
     third = jacfwd(hessian(la.det))(np.zeros((3, 3)))
     assert third[0, 0, 1, 1, 2, 2] == 1.0

@@ -132,7 +132,20 @@ SAMPLES = [
         Sample(r.cofactors, (a,))
         for a in [_regular(3, 3), _regular(3, 3, entries=_c), _regular(2, 3, 3), _regular(1, 1), np.zeros((0, 0))]
     ),
-    *(Sample(r.cofactors, (_singular(3, k),), smooth=False, note=f"rank {k}, no derivative") for k in (0, 1, 2)),
+    *(Sample(r.cofactors, (_singular(3, k),), order=1) for k in (0, 1, 2)),
+    *(
+        Sample(r.cofactors_along, (a, b))
+        for a, b in [
+            (_regular(3, 3), _r(3, 3)),
+            (_regular(3, 3, entries=_c), _c(3, 3)),
+            (_regular(2, 3, 3), _r(3, 3)),
+            (_regular(1, 1), _r(1, 1)),
+            (np.zeros((0, 0)), np.zeros((0, 0))),
+            (_single(_regular(3, 3)), _single(_r(3, 3))),
+        ]
+    ),
+    *(Sample(r.cofactors_along, (_singular(3, k), _r(3, 3)), wrt=(1,), order=1) for k in (0, 1, 2)),
+    Sample(r.cofactors_along, (_singular(3, 1, entries=_c), _c(3, 3)), wrt=(1,), order=1),
     Sample(r.nullity, (np.diag([1.0, 0.0, 2.0, 0.0]),)),
     Sample(r.nullity, (np.stack([np.eye(2), np.zeros((2, 2))]),)),
     Sample(r.left_factor, (_tall(3, 3),)),

@@ -30,7 +30,7 @@ from wengert.core.combinators import (
 )
 from wengert.core.values import dtype_of, representative, shape_of
 from wengert.rules.contraction import matmul, swap_last
-from wengert.rules.elementwise import equal, multiply, where
+from wengert.rules.elementwise import absolute, equal, less, multiply, square, where
 from wengert.rules.indexing import ARRAY, index
 
 
@@ -237,20 +237,68 @@ def _cofactors(a: Any) -> Any:
     return out
 
 
-def _cofactors_jvp(tangents: Sequence[Any], out: Any, a: Any) -> Any:
-    scaled = matmul(tangents[0], inverse(a, check=False))
-    trace = as_matrix(reduce_sum(diagonal(scaled), axis=(len(shape_of(a)) - 2,)))
-    return trace * out - matmul(swap_last(scaled), out)
+def _cofactors_along(a: Any, b: Any) -> Any:
+    a, b = np.broadcast_arrays(a, b)
+    n = a.shape[-1]
+    x = _inverse(a, check=False)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled, c = x @ b, _cofactors(a)
+        out = np.trace(scaled, axis1=-2, axis2=-1)[..., None, None] * c - c @ np.swapaxes(scaled, -1, -2)
+        size = np.sqrt(np.sum(abs(a) ** 2, axis=(-2, -1)) * np.sum(abs(x) ** 2, axis=(-2, -1)))
+        regular = size < 1 / np.cbrt(np.finfo(x.dtype).eps)
+    for i in map(tuple, np.argwhere(~regular)):
+        if np.isfinite(a[i]).all() and n:
+            # Of a diagonal matrix: products of all its entries but two, without a division.
+            u, s, vh = np.linalg.svd(a[i])
+            inside = u.conj().T @ b[i] @ vh.conj().T
+            k = np.arange(n)
+            product = np.ones((n, n), s.dtype)
+            for m in range(n):
+                product *= np.where((k[:, None] == m) | (k == m), s.dtype.type(1), s[m])
+            turned = -inside.T * product
+            np.fill_diagonal(product, 0)
+            np.fill_diagonal(turned, product @ np.diagonal(inside))
+            out[i] = np.linalg.det(u) * np.linalg.det(vh) * (u.conj() @ turned @ vh.conj())
+    return out
 
 
-def _cofactors_vjp(ct: Any, out: Any, a: Any) -> tuple[Any]:
-    x = adjoint(inverse(a, check=False))
-    along = as_matrix(matrix_sum(conjugate(out) * ct))
-    return (along * x - matmul(conjugate(out), matmul(swap_last(ct), x)),)
+def _third_derivative(a: Any, b: Any, d: Any) -> Any:
+    """The matrix m for which Σ m·x is the third derivative of det along b, d and x; NaN where a is (nearly) singular."""
+    x = inverse(a, check=False)
+    size = matrix_sum(square(absolute(a))) * matrix_sum(square(absolute(x)))
+    limit = float(np.finfo(dtype_of(x)).eps) ** (-2 / 3)
+    p, q, c = matmul(x, b), matmul(x, d), cofactors(a)
+    axis = (len(shape_of(p)) - 2,)
+    trace_p, trace_q = (as_matrix(reduce_sum(diagonal(y), axis=axis)) for y in (p, q))
+    pq = matmul(p, q)
+    both = as_matrix(reduce_sum(diagonal(pq), axis=axis))
+    mixed = pq + matmul(q, p) - trace_p * q - trace_q * p
+    out = (trace_p * trace_q - both) * c + matmul(c, swap_last(mixed))
+    return where(as_matrix(less(size, limit)), out, np.nan)
 
 
-#: Partial derivatives of the determinant, also of singular matrices; their own derivative is NaN there.
-cofactors = Stacked(_cofactors, jvp=_cofactors_jvp, vjp=_cofactors_vjp, name="cofactors")
+def _along_jvp(tangents: Sequence[Any], out: Any, a: Any, b: Any) -> Any:
+    da, db = tangents
+    still = equal(as_matrix(matrix_sum(absolute(da))), 0)
+    return cofactors_along(a, db) + where(still, 0.0, _third_derivative(a, b, da))
+
+
+def _along_vjp(ct: Any, out: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    c = conjugate(ct)
+    return conjugate(_third_derivative(a, b, c)), conjugate(cofactors_along(a, c))
+
+
+#: Partial derivatives of the determinant, also of singular matrices.
+cofactors = Stacked(
+    _cofactors,
+    jvp=lambda tangents, out, a: cofactors_along(a, tangents[0]),
+    vjp=lambda ct, out, a: (conjugate(cofactors_along(a, conjugate(ct))),),
+    keep="args",
+    name="cofactors",
+)
+#: Derivative of the cofactors of a along b, also of singular matrices; its own derivative with respect to a is NaN
+#: there.
+cofactors_along = Stacked(_cofactors_along, jvp=_along_jvp, vjp=_along_vjp, keep="args", name="cofactors_along")
 #: Determinant of matrices that are not singular.
 nonsingular_det = Stacked(
     np.linalg.det,
@@ -307,8 +355,8 @@ def det(a: Any) -> Any:
     det a = ± det p · det(s - r p⁻¹ q). The second factor, mostly of a 1 × 1 matrix, is computed as a polynomial: its
     argument is zero up to rounding, and the inverse in the usual derivative would blow that up.
 
-    In a program that is being recorded, nothing is known about a: first derivatives are right there as well, higher
-    ones are NaN at singular matrices.
+    In a program that is being recorded, nothing is known about a: first and second derivatives are right there as well,
+    higher ones are NaN at singular matrices.
     """
     n = shape_of(a)[-1]
     zeros = int(representative(nullity(a)))
