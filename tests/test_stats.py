@@ -242,6 +242,8 @@ def test_multivariate_normal():
     d = x[0, 0] - mean
     inverse = np.linalg.inv(cov)
     np.testing.assert_allclose(g, 0.5 * (np.outer(inverse @ d, inverse @ d) - inverse), rtol=1e-10)
+    np.testing.assert_allclose(ws.multivariate_normal.entropy(mean, cov), ss.multivariate_normal.entropy(mean, cov))
+    np.testing.assert_allclose(grad(lambda c: ws.multivariate_normal(mean, c).entropy())(cov), 0.5 * inverse)
     f = grad(lambda y: ws.multivariate_normal.logpdf(y, mean, cov))
     np.testing.assert_allclose(vmap(f)(x[0]), np.stack([f(y) for y in x[0]]))
     for bad in (-cov, np.ones((2, 3)), np.eye(2), np.ones((1, 3, 3))):

@@ -113,7 +113,7 @@ class Frozen:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.distribution, name)
-        return lambda x: method(x, *self.args, **self.kwds)
+        return lambda *x: method(*x, *self.args, **self.kwds)
 
 
 def _quietly(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -67,14 +67,20 @@ def _location_and_spread(x: Any, mean: Any, cov: Any, name: str) -> tuple[Any, A
     return x, mean, cov, dim
 
 
-def _whitened(x: Any, mean: Any, cov: Any, dim: int) -> tuple[Any, Any]:
-    """Return the squared length of x - mean in the metric of cov⁻¹, and log det cov."""
+def _log_det(cov: Any) -> tuple[Any, Any]:
+    """Return the Cholesky factor of a covariance matrix, and the logarithm of its determinant."""
     # Half of either triangle: the derivative with respect to a symmetric matrix is symmetric then.
     factor = cholesky(0.5 * (cov + matrix_transpose(cov)))
+    return factor, 2 * sum_(log(diagonal(factor)))
+
+
+def _whitened(x: Any, mean: Any, cov: Any, dim: int) -> tuple[Any, Any]:
+    """Return the squared length of x - mean in the metric of cov⁻¹, and log det cov."""
+    factor, log_det = _log_det(cov)
     deviation = x - mean
     lead = shape_of(deviation)[:-1]
     z = solve_triangular(factor, matrix_transpose(reshape(deviation, (-1, dim))), lower=True)
-    return reshape(sum_(z * z, axis=0), lead), 2 * sum_(log(diagonal(factor)))
+    return reshape(sum_(z * z, axis=0), lead), log_det
 
 
 class MultivariateNormal(_WithDensity):
@@ -90,6 +96,11 @@ class MultivariateNormal(_WithDensity):
         x, mean, cov, dim = _location_and_spread(x, mean, cov, "cov")
         squares, log_det = _whitened(x, mean, cov, dim)
         return -0.5 * (dim * math.log(2 * math.pi) + log_det + squares)
+
+    def entropy(self, mean: Any = None, cov: Any = 1) -> Any:
+        """Differential entropy."""
+        _, _, cov, dim = _location_and_spread(np.zeros(()), mean, cov, "cov")
+        return scalar_if_plain(0.5 * (dim * (math.log(2 * math.pi) + 1) + _log_det(cov)[1]))
 
 
 class MultivariateT(_WithDensity):

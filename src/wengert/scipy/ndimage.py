@@ -443,3 +443,20 @@ def uniform_filter(
     for k, axis in enumerate(numbers):
         x = uniform_filter1d(x, each[0][k], axis, None, each[1][k], cval, each[2][k])
     return _finished(x, dtype, output)
+
+
+__all__ = [
+    "affine_transform",
+    "convolve",
+    "convolve1d",
+    "correlate",
+    "correlate1d",
+    "gaussian_filter",
+    "gaussian_filter1d",
+    "map_coordinates",
+    "shift",
+    "spline_filter",
+    "spline_filter1d",
+    "uniform_filter",
+    "uniform_filter1d",
+]
