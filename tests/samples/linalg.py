@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from wengert.rules import decompositions as d
+from wengert.rules import determinants, spectra
 from wengert.rules import linalg as r
-from wengert.rules import spectra
 
 from .sample import Sample
 
@@ -118,7 +118,7 @@ SAMPLES = [
         for a in [_tall(4, 2), _tall(2, 4), _tall(3, 3), _tall(4, 2, entries=_c), _tall(2, 3, 2)]
     ),
     *(
-        Sample(r.nonsingular_det, (a,), analytic=a.dtype == float)
+        Sample(determinants.nonsingular_det, (a,), analytic=a.dtype == float)
         for a in [
             _regular(3, 3),
             _regular(3, 3, entries=_c),
@@ -129,12 +129,12 @@ SAMPLES = [
         ]
     ),
     *(
-        Sample(r.cofactors, (a,))
+        Sample(determinants.cofactors, (a,))
         for a in [_regular(3, 3), _regular(3, 3, entries=_c), _regular(2, 3, 3), _regular(1, 1), np.zeros((0, 0))]
     ),
-    *(Sample(r.cofactors, (_singular(3, k),), order=1) for k in (0, 1, 2)),
+    *(Sample(determinants.cofactors, (_singular(3, k),), order=1) for k in (0, 1, 2)),
     *(
-        Sample(r.cofactors_along, (a, b))
+        Sample(determinants.cofactors_along, (a, b))
         for a, b in [
             (_regular(3, 3), _r(3, 3)),
             (_regular(3, 3, entries=_c), _c(3, 3)),
@@ -144,14 +144,14 @@ SAMPLES = [
             (_single(_regular(3, 3)), _single(_r(3, 3))),
         ]
     ),
-    *(Sample(r.cofactors_along, (_singular(3, k), _r(3, 3)), wrt=(1,), order=1) for k in (0, 1, 2)),
-    Sample(r.cofactors_along, (_singular(3, 1, entries=_c), _c(3, 3)), wrt=(1,), order=1),
-    Sample(r.nullity, (np.diag([1.0, 0.0, 2.0, 0.0]),)),
-    Sample(r.nullity, (np.stack([np.eye(2), np.zeros((2, 2))]),)),
-    Sample(r.left_factor, (_tall(3, 3),)),
-    Sample(r.right_factor, (_tall(3, 3),)),
+    *(Sample(determinants.cofactors_along, (_singular(3, k), _r(3, 3)), wrt=(1,), order=1) for k in (0, 1, 2)),
+    Sample(determinants.cofactors_along, (_singular(3, 1, entries=_c), _c(3, 3)), wrt=(1,), order=1),
+    Sample(determinants.nullity, (np.diag([1.0, 0.0, 2.0, 0.0]),)),
+    Sample(determinants.nullity, (np.stack([np.eye(2), np.zeros((2, 2))]),)),
+    Sample(determinants.left_factor, (_tall(3, 3),)),
+    Sample(determinants.right_factor, (_tall(3, 3),)),
     *(
-        Sample(r.slogdet, (a,))
+        Sample(determinants.slogdet, (a,))
         for a in [
             _regular(3, 3),
             -_regular(3, 3),

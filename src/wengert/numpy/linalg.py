@@ -23,6 +23,7 @@ from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import moveaxis, reshape, swapaxes
 from wengert.numpy.ufuncs import absolute, conjugate, isnan, matmul, where
 from wengert.rules import decompositions as d
+from wengert.rules import determinants
 from wengert.rules import linalg as r
 
 LinAlgError = np.linalg.LinAlgError
@@ -81,13 +82,13 @@ def _adjoint(a: Any) -> Any:
 @implements(np.linalg.det)
 def det(a: Any) -> Any:
     """Right derivatives, of every order, also at singular matrices."""
-    return call(r.det, _square(a))
+    return call(determinants.det, _square(a))
 
 
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the determinant; no derivative (NaN) at singular matrices."""
-    return SlogdetResult(*call(r.slogdet, _square(a)))
+    return SlogdetResult(*call(determinants.slogdet, _square(a)))
 
 
 @implements(np.linalg.inv)
