@@ -67,6 +67,8 @@ def test_results_are_closed(monkeypatch: pytest.MonkeyPatch):
         ]  # fmt: skip
         assert all(isinstance(leaf, Array) for leaf in _leaves(made))
         assert isinstance(wnp.unique_all(x), tuple)
+        assert wnp.allclose(x, x) is True
+        assert wnp.array_equal(x, x + 1.0) is wnp.array_equiv(x, x + 1.0) is False
         assert wnp.unique_all(x).counts.shape == (6,)
         y = wnp.where(mask, x**2, 0.0)
         y[mask] = y[mask] * 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array, layout_of
+from wengert.array import Array, any_traced, layout_of
 from wengert.core.values import Value, dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axes
 from wengert.numpy.reductions import all as all_
@@ -115,7 +115,7 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: boo
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """Whether all elements are close."""
     result = all_(isclose(a, b, rtol, atol, equal_nan))
-    return result if isinstance(result, (Array, Value)) else bool(result)
+    return result if any_traced(result) else bool(result)
 
 
 def _broadcastable(a: Any, b: Any) -> bool:
@@ -131,7 +131,7 @@ def _all_equal(a: Any, b: Any, equal_nan: bool) -> Any:
     if equal_nan:
         same = same | (isnan(a) & isnan(b))
     result = all_(same)
-    return result if isinstance(result, (Array, Value)) else bool(result)
+    return result if any_traced(result) else bool(result)
 
 
 @implements(np.array_equal)
