@@ -12,7 +12,10 @@ import pytest
 import scipy
 
 import wengert.numpy as wnp
-from wengert import Array, config, grad, jacobian, jit, vmap
+from wengert import Array, config, grad, jacobian, jit, jvp, vmap
+
+from .namespace_calls import CALLS, QUESTIONS
+from .test_namespace import assert_same, differentiable, ids, plain_value
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,6 +89,26 @@ def test_results_are_closed(monkeypatch: pytest.MonkeyPatch):
 
 def _leaves(x):
     return [leaf for y in x for leaf in _leaves(y)] if isinstance(x, (list, tuple)) else [x]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_function_gives_the_same_under_the_setting(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(config, "array_api", True)
+    wrong = []
+    for call in (*CALLS, *QUESTIONS):
+        active = tuple(call.args[i] for i in call.active)
+        expected, seen = call(np, *active), []
+
+        def f(*active, call=call, seen=seen):
+            seen.append(call(wnp, *active))
+            return differentiable(seen[0]) or 1.0
+
+        try:
+            jvp(f, active, active)
+            assert_same(plain_value(seen[0]), expected)
+        except Exception as error:
+            wrong.append(f"{ids(call)}: {error}")
+    assert wrong == []
 
 
 def test_closed_under_the_other_transforms(monkeypatch: pytest.MonkeyPatch):
