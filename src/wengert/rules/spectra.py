@@ -80,9 +80,9 @@ def _spread(c: Any) -> Any:
     return where(np.eye(shape_of(c)[-1], dtype=bool), c, 0.0)
 
 
-def _stacked_as(x: Any, a: Any) -> Any:
-    """Repeat x for the stack of a, on whose numbers it does not depend."""
-    shape = np.broadcast_shapes(x.shape, a.shape)
+def _stacked_as(x: Any, *others: Any) -> Any:
+    """Repeat x for the stacks of arguments on whose numbers it does not depend."""
+    shape = np.broadcast_shapes(x.shape[:-2], *(y.shape[:-2] for y in others)) + x.shape[-2:]
     return x if x.shape == shape else np.broadcast_to(x, shape)
 
 
@@ -108,7 +108,7 @@ def _hermitian_vjp(ct: Any, out: Any, a: Any, c: Any, w: Any, v: Any, *, constan
 
 #: S for the Hermitian matrix in the lower triangle of a.
 hermitian_spectrum = Stacked(
-    lambda a, c, w, v, *, constant: _stacked_as((v * c) @ np.conj(np.swapaxes(v, -1, -2)), a),
+    lambda a, c, w, v, *, constant: _stacked_as((v * c) @ np.conj(np.swapaxes(v, -1, -2)), a, w),
     jvp=_hermitian_jvp,
     vjp=_hermitian_vjp,
     name="hermitian_spectrum",
@@ -142,7 +142,7 @@ def _general_vjp(ct: Any, out: Any, a: Any, c: Any, w: Any, v: Any, *, constant:
 
 #: S for any square matrix a.
 general_spectrum = Stacked(
-    lambda a, c, w, v, *, constant: _stacked_as(_general(c, v), a),
+    lambda a, c, w, v, *, constant: _stacked_as(_general(c, v), a, w),
     jvp=_general_jvp,
     vjp=_general_vjp,
     name="general_spectrum",
@@ -191,7 +191,7 @@ def _singular_vjp(ct: Any, out: Any, a: Any, c: Any, u: Any, s: Any, vh: Any, *,
 
 #: S for the reduced singular value decomposition of a.
 singular_spectrum = Stacked(
-    lambda a, c, u, s, vh, *, constant: _stacked_as((u * c) @ vh, a),
+    lambda a, c, u, s, vh, *, constant: _stacked_as((u * c) @ vh, a, s),
     jvp=_singular_jvp,
     vjp=_singular_vjp,
     name="singular_spectrum",
