@@ -52,6 +52,10 @@ FAMILIES = {
     "wengert.rules.linalg": "Linear algebra",
     "wengert.rules.decompositions": "Decompositions",
     "wengert.rules.matrix_functions": "Functions of matrices",
+    "wengert.rules.filters": "Filters",
+    "wengert.rules.splines": "Splines",
+    "wengert.rules.sparse": "Sparse matrices",
+    "wengert.rules.assignment": "Assignments",
     "wengert.rules.special": "Special functions",
 }
 INTRODUCTION = """\
