@@ -29,10 +29,14 @@ from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, dtype_of
 from wengert.rules import indexing, joining, structural
 from wengert.transforms.mapped import map_program
+from wengert.transforms.programs import types_of_outputs
 
 #: Operations on more numbers per example than this are left alone: they are loops that do well by themselves.
 MOST_NUMBERS = 64
 
+#: With more numbers that the examples share, or sums over them, LLVM takes long, and matrix products are as fast.
+MOST_SHARED = 256
+MOST_SUMS = 128
 _MOST_KNOWN = 4096
 _MOVES = (c.broadcast_to, c.reshape, structural.transpose, indexing.index)
 
@@ -73,6 +77,13 @@ def merge_maps(program: Program, simplify: Simplify) -> Program:
     timed += [((key[1], 1, n), merged[key]) for n, key in enumerate(merged)]
     operations = [op for _, group in sorted(timed, key=lambda row: row[0]) for op in group]
     return Program(program.name, program.inputs, program.constants, operations, program.outputs)
+
+
+def fits(example: Program, batched: Sequence[bool], summed: Sequence[bool]) -> bool:
+    """Whether the map of a program can be a loop whose body is in registers."""
+    shared = sum(math.prod(v.type.shape) for v, b in zip(example.inputs, batched, strict=True) if not b)
+    sums = sum(math.prod(t.shape) for t, s in zip(types_of_outputs(example), summed, strict=True) if s)
+    return shared <= MOST_SHARED and sums <= MOST_SUMS and can_unroll(example)
 
 
 def _find_members(program: Program, sizes: set[int]) -> tuple[dict[int, _Part], dict[int, Round], dict[Variable, int]]:
@@ -203,14 +214,10 @@ def _single(
     if sum(math.prod(t.shape[1:]) * t.dtype.itemsize for t in numbers if t.shape[:1] == (n,)) > MOST_BYTES:
         return None
     example = simplify(recorded)
-    if not can_unroll(example):
+    batched, summed = tuple(b for _, b in operands), tuple(s for _, _, s in outputs)
+    if not fits(example, batched, summed):
         return None
-    params = {
-        "program": example,
-        "batched": tuple(b for _, b in operands),
-        "size": n,
-        "summed": tuple(s for _, _, s in outputs),
-    }
+    params = {"program": example, "batched": batched, "size": n, "summed": summed}
     location = next((op.location for op in group if op.primitive is map_program), None)
     return Operation(map_program, tuple(v for v, _ in operands), params, tuple(v for v, _, _ in outputs), location)
 

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.expand import expansion, one_by_one, taken_apart
-from wengert.compiler.maps import merge_maps
+from wengert.compiler.maps import fits, merge_maps
 from wengert.compiler.trim import trim
-from wengert.compiler.unroll import can_unroll
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.core.program import Atom, Literal, Operation, Program, Variable, content, output_types, uniform_value
@@ -131,13 +130,14 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
             if op.primitive is map_program:
                 example = _simplified_example(op.params["program"], without)
                 origin = op.params["program"].origin
-                if can_unroll(example):
+                flags = op.params["batched"], op.params["summed"]
+                if fits(example, *flags):
                     op = op._replace(params={**op.params, "program": example})
                 elif (
                     origin is not None
                     and origin.kind == "map"
                     and origin.size <= MOST_MAPS
-                    and can_unroll(_simplified_example(origin.program, without))
+                    and fits(_simplified_example(origin.program, without), *flags)
                 ):
                     inner = one_by_one(op)
                 else:
