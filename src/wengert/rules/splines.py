@@ -16,7 +16,7 @@ from wengert.rules.structural import move_axis
 
 def _spline_filter(x: Any, *, axis: int, order: int, mode: str) -> Any:
     output: Any = np.complex128 if x.dtype.kind == "c" else np.float64
-    return scipy.ndimage.spline_filter1d(x, order, axis, output, mode)
+    return scipy.ndimage.spline_filter1d(x.astype(output), order, axis, output, mode)
 
 
 _FEW = 32
