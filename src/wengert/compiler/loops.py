@@ -83,6 +83,7 @@ class KernelWriter:
     def __init__(self, plan: Plan, kernel: Kernel) -> None:
         self.plan, self.kernel = plan, kernel
         self.over: dict[Variable, Variable] = {}
+        self.inline = False  # into where it is called, as far as one thread does it
         self.leaves: list[Variable] = []
         self.outside: set[Any] = set()
         self.uses: dict[Box, Uses] = {}
@@ -403,7 +404,7 @@ class KernelWriter:
             types += [_I64, _I64]
         function = self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
         function.linkage = "internal"
-        function.attributes.add("noinline")
+        function.attributes.add("alwaysinline" if self.inline and self.split is None else "noinline")
         function.attributes.add("nounwind")
         for argument in function.args[: len(self.leaves) + len(results)]:
             argument.add_attribute("noalias")

@@ -19,6 +19,7 @@ from wengert.compiler.sequential import Unit
 from wengert.core.program import Variable
 
 _I64 = ir.IntType(64)
+_FEW_STEPS = 32
 
 #: What writes a step as an LLVM function of its leaves and results.
 Writer = (
@@ -86,6 +87,7 @@ class Schedule:
             writer = products.ProductWriter(step, unit.module, next(unit.names))
         elif isinstance(step, Kernel):
             writer = self._kernel_writer(step)
+            writer.inline = once and len(self.plan.steps) <= _FEW_STEPS  # LLVM takes about 1 ms for each function
             library = unit.scalar_library if once and writer.is_short() else unit.library
             writer.begin(unit.module, library, next(unit.names))
             if writer.is_tiny():
