@@ -57,7 +57,7 @@ Things to know:
 * With the variable set, integers and truth values that are computed from Arrays are Arrays as well
   (`wengert.config.array_api`); without it, plain ndarrays.
 * Functions that hand their arguments to compiled code raise a `ConcretizationError`. Many of them have a differentiable
-  version in `wengert.scipy`, with which nothing of this is needed.
+  version in [`wengert.scipy`](scipy.md), with which nothing of this is needed.
 * The ufuncs of `scipy.special` that have a rule work with and without the variable;
   [which ones do](coverage.md).
 """
