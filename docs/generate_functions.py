@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pkgutil
 import re
 import sys
 import warnings
@@ -406,10 +407,8 @@ def is_declared(function: Any) -> bool:
 def others() -> str:
     """The functions in the rest of wengert.scipy, which the tests try."""
     parts = []
-    for path in sorted(Path(wengert.scipy.__file__).parent.glob("*.py")):
-        name = path.stem
-        theirs = None if name in ("__init__", "special") else importlib.util.find_spec(f"scipy.{name}")
-        if theirs is None:
+    for name in sorted(module.name for module in pkgutil.iter_modules(wengert.scipy.__path__)):
+        if name == "special" or importlib.util.find_spec(f"scipy.{name}") is None:
             continue
         ours, theirs = (importlib.import_module(f"{package}.{name}") for package in ("wengert.scipy", "scipy"))
         names = getattr(ours, "__all__", None) or [n for n, f in vars(ours).items() if is_declared(f)]
