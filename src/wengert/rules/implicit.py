@@ -54,15 +54,15 @@ _BLOCK = 1 << 19
 
 
 @functools.cache
-def _rule() -> tuple[np.ndarray, np.ndarray]:
+def _rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of the Gauss-Legendre rule on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(96)
+    nodes, weights = np.polynomial.legendre.leggauss(count)
     return 0.5 * (nodes + 1), 0.5 * weights
 
 
-def _integral(integrand: Callable[[Any], Any], length: Any, rank: int) -> Any:
+def _integral(integrand: Callable[[Any], Any], length: Any, rank: int, order: int = 64) -> Any:
     """Integrate from 0 to `length` (of either sign), elementwise; the nodes are a leading axis, a block at a time."""
-    nodes, weights = _rule()
+    nodes, weights = _rule(order)
     count = max(1, _BLOCK // max(1, math.prod(shape_of(length))))
     total = 0.0
     for start in range(0, nodes.size, count):
@@ -107,7 +107,7 @@ def gamma_rate(a: Any, z: Any) -> Any:
     b = where(below, a + _SHIFT, a)
     mean = digamma(b)
     length = gamma_extent(b, z, where(below, -1.0, 1.0))
-    tail = z * _integral(lambda x: exp(b * x - z * expm1(x)) * (log_z + x - mean), length, max(_rank(a), _rank(z)))
+    tail = z * _integral(lambda x: exp(b * x - z * expm1(x)) * (log_z + x - mean), length, _rank(a, z), order=32)
     # From P(a, z) = P(a + 1, z) + zᵃ exp(-z)/Γ(a + 1), DLMF 8.8.5: where a is small, the lower tail is long and thin.
     raised, inner = tail, where(below, z, 0.0)
     psis = [psi]

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import wrap
-from wengert.core.values import Value, dtype_of, shape_of
+from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, contains_traced, write_out
-from wengert.numpy.random.state import StatefulGenerator, is_differentiated
-from wengert.numpy.shaping import reshape
+from wengert.numpy.random.selection import SelectingGenerator
+from wengert.numpy.random.state import is_differentiated, wrapped
 from wengert.rules import elementwise as e
 from wengert.rules import implicit
 from wengert.rules.contraction import matmul
@@ -36,13 +35,7 @@ def _shape(size: Any, *parameters: Any) -> tuple[int, ...]:
     return tuple(size) if isinstance(size, (tuple, list)) else (int(size),)
 
 
-def _wrapped(x: Any, *parameters: Any) -> Any:
-    """Make an Array of a value, unless values are what was given."""
-    given = any(isinstance(p, Value) for p in parameters)
-    return wrap(x) if isinstance(x, Value) and not given else x
-
-
-class Generator(StatefulGenerator):
+class Generator(SelectingGenerator):
     """A generator of random numbers whose samples have derivatives with respect to their parameters.
 
     It is NumPy's generator in all other respects: the same numbers from the same seed, the same methods. With
@@ -100,7 +93,7 @@ class Generator(StatefulGenerator):
             method(self, *numbers, (0, *shape))  # checks the parameters, and draws nothing
             return noise(self, size=shape)
 
-        return _wrapped(call(formula, self.draw(sample, *parameters), *parameters), *parameters)
+        return wrapped(call(formula, self.draw(sample, *parameters), *parameters), *parameters)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Uniform distribution between two bounds."""
@@ -168,7 +161,7 @@ class Generator(StatefulGenerator):
             return z, *prepare(z, *numbers)
 
         z, *prepared = self.draw(sample, *parameters)
-        return _wrapped(call(lambda *p: implicit.stand_in(formula(*prepared, *p), z), *parameters), *parameters)
+        return wrapped(call(lambda *p: implicit.stand_in(formula(*prepared, *p), z), *parameters), *parameters)
 
     def standard_gamma(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, shape: Any, size: Any = None, dtype: Any = np.float64, out: Any = None
@@ -180,7 +173,7 @@ class Generator(StatefulGenerator):
             size = shape_of(out)
         _refuse_complex("standard_gamma", shape)
         z = self.draw(lambda a: _numpy.standard_gamma(self, a, size, dtype), shape)
-        result = _wrapped(call(lambda a: implicit.gamma_point(a, z), shape), shape)
+        result = wrapped(call(lambda a: implicit.gamma_point(a, z), shape), shape)
         return result if out is None else write_out(out, result)
 
     def gamma(self, shape: Any, scale: Any = 1.0, size: Any = None) -> Any:
@@ -291,61 +284,14 @@ class Generator(StatefulGenerator):
 
         drawn = self.draw(sample, cov)
         if not moves:
-            return _wrapped(call(lambda z, mean: mean + z, drawn, mean), mean)
+            return wrapped(call(lambda z, mean: mean + z, drawn, mean), mean)
         z, noise = drawn
 
         def formula(mean: Any, cov: Any) -> Any:
             factor = cholesky(0.5 * (cov + swap_last(cov)))
             return mean + implicit.stand_in(matmul(noise, adjoint(factor)), z)
 
-        return _wrapped(call(formula, mean, cov), mean, cov)
-
-    # Selections ------------------------------------------------------------------------------------------------------
-
-    def choice(
-        self, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0, shuffle: bool = True
-    ) -> Any:
-        """Elements (or slices) of an array, which carry their derivatives; probabilities cannot be differentiated."""
-        if self.takes(a, p):
-            return super().choice(a, size, replace, p, axis, shuffle)
-        _refuse_differentiated("choice", p)
-        population = as_array(a)
-        if not shape_of(population):
-            return self.passed_through(_numpy.choice, population, size, replace, p, axis, shuffle)
-        count = shape_of(population)[axis]
-        chosen = self.draw(lambda p: _numpy.choice(self, count, size, replace, p, 0, shuffle), p)
-        return np.take(population, _wrapped(chosen), axis) if contains_traced(a) else np.asarray(a).take(chosen, axis)
-
-    def permutation(self, x: Any, axis: int = 0) -> Any:
-        """A shuffled copy, or a shuffled range."""
-        if self.takes(x):
-            return super().permutation(x, axis)
-        return self._reordered(lambda places: _numpy.permutation(self, places, axis), x)
-
-    def permuted(self, x: Any, *, axis: Any = None, out: Any = None) -> Any:
-        """A copy whose slices are shuffled independently."""
-        if self.takes(x, out):
-            return super().permuted(x, axis=axis, out=out)
-        result = self._reordered(lambda places: _numpy.permuted(self, places, axis=axis), x)
-        return result if out is None else write_out(out, result)
-
-    def shuffle(self, x: Any, axis: int = 0) -> None:
-        """Shuffle in place."""
-        if self.takes(x) or isinstance(x, list):
-            return _numpy.shuffle(self, x, axis)
-
-        def shuffled(places: Any) -> Any:
-            _numpy.shuffle(self, places, axis)
-            return places
-
-        x[...] = self._reordered(shuffled, x)
-        return None
-
-    def _reordered(self, reorder: Callable[[Any], Any], x: Any) -> Any:
-        x = as_array(x)
-        shape = shape_of(x)
-        places = self.draw(lambda: reorder(np.arange(np.prod(shape, dtype=int)).reshape(shape) if shape else int(x)))
-        return reshape(x, (-1,))[_wrapped(places)] if shape else _wrapped(places)
+        return wrapped(call(formula, mean, cov), mean, cov)
 
 
 def _scaled(x: Any, loc: Any, scale: Any) -> Any:
@@ -382,50 +328,3 @@ def _refuse_complex(name: str, *parameters: Any) -> None:
     for p in parameters:
         if dtype_of(as_array(p)).kind == "c":
             raise TypeError(f"parameters of {name} must be real, not complex")
-
-
-def _refuse_differentiated(name: str, *parameters: Any) -> None:
-    if any(map(is_differentiated, parameters)):
-        fail(
-            UnsupportedOperationError,
-            f"samples of {name} have no derivative with respect to its parameters: they are selected or counted, or "
-            "their distribution has no rule. Pass wengert.stop_gradient(p) if the derivative is not wanted; else "
-            "weight the results by their probabilities, or use a relaxation such as softmax((logits + gumbel) / t).",
-        )
-
-
-def _without_derivative(name: str) -> Callable[..., Any]:
-    method = getattr(_numpy, name)
-
-    def sampler(self: Generator, *args: Any, **kwargs: Any) -> Any:
-        if self.takes(*args, *kwargs.values()):
-            return method(self, *args, **kwargs)
-        _refuse_differentiated(name, *args, *kwargs.values())
-        return self.passed_through(method, *args, **kwargs)
-
-    sampler.__name__ = name
-    sampler.__qualname__ = f"Generator.{name}"
-    sampler.__doc__ = f"NumPy's `{name}`: samples without derivatives."
-    return sampler
-
-
-for _name in (
-    "binomial",
-    "bytes",
-    "geometric",
-    "hypergeometric",
-    "integers",
-    "logseries",
-    "multinomial",
-    "multivariate_hypergeometric",
-    "negative_binomial",
-    "noncentral_chisquare",
-    "noncentral_f",
-    "poisson",
-    "random",
-    "standard_cauchy",
-    "standard_exponential",
-    "standard_normal",
-    "zipf",
-):
-    setattr(Generator, _name, _without_derivative(_name))

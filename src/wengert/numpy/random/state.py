@@ -103,6 +103,12 @@ class StatefulGenerator(np.random.Generator):
         return wrap(drawn) if isinstance(drawn, Value) else drawn
 
 
+def wrapped(x: Any, *parameters: Any) -> Any:
+    """Make an Array of a value, unless values are what was given."""
+    given = any(isinstance(p, Value) for p in parameters)
+    return wrap(x) if isinstance(x, Value) and not given else x
+
+
 def is_differentiated(x: Any) -> bool:
     """Whether an argument belongs to a transform that differentiates (not to vmap only)."""
     if isinstance(x, (list, tuple)):
