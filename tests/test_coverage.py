@@ -13,8 +13,9 @@ import scipy
 
 import wengert
 import wengert.numpy as wnp
-from docs.generate_functions import Attempt, Row, joined
-from tests.function_calls import MODULES, NOTHING, Trial, functions, trials
+
+from .function_attempts import Attempt, Row, joined
+from .function_calls import MODULES, NOTHING, Trial, functions, trials
 
 ROOT = Path(__file__).parent.parent
 
