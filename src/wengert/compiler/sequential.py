@@ -806,6 +806,8 @@ def may_overwrite(operation: Operation, result: Variable, array: Variable) -> bo
     number = operation.outputs.index(result)
     if number >= len(call.state) or call.state[number] is not array or list(operation.inputs).count(array) != 1:
         return False
+    if not is_writable(operation):  # a schedule has all of the state in the memory of the results
+        return True
     return call.body.inputs[1 + len(call.constants) + number] in memory_variables(call.body, states_of(call))
 
 
