@@ -332,6 +332,10 @@ def test_samples_at_the_ends():
     assert np.all(np.isfinite(dot))
     assert np.all(np.isfinite(jvp(lambda s: draw("normal", 1.0, s, size=3), (0.0,), (1.0,))[1]))
     assert jvp(lambda a: draw("weibull", a), (0.0,), (1.0,))[0] == 0.0
+    for name in ("gamma", "standard_t", "chisquare", "normal"):
+        value, dot = jvp(lambda a, n=name: draw(n, a), (np.nan,), (1.0,))
+        assert np.isnan(value)
+        assert name == "normal" or np.isnan(dot)
     big = jvp(lambda a: draw("gamma", a, size=5), (1e8,), (1.0,))[1]
     np.testing.assert_allclose(big, 1.0, atol=1e-3)
 
@@ -357,6 +361,37 @@ def test_vmap_is_a_loop(name):
     np.testing.assert_allclose(gradients, loop, rtol=1e-10)
     total = grad(lambda a, *rest: np.sum(vmap(f)(a, *rest)[0]))(*batches)
     np.testing.assert_allclose(total, loop, rtol=1e-10)
+
+
+WITHOUT_PARAMETERS = {
+    "random": lambda r: r.random(),
+    "integers": lambda r: r.integers(5, size=2),
+    "choice of a range": lambda r: r.choice(3, 2),
+    "choice": lambda r: r.choice(np.arange(3.0), 2, replace=False),
+    "permutation of a range": lambda r: r.permutation(3),
+    "permutation": lambda r: r.permutation(np.arange(4.0).reshape(2, 2)),
+    "permuted": lambda r: r.permuted(np.arange(4.0)),
+    "standard": lambda r: (r.standard_cauchy(2), r.standard_exponential(), r.standard_normal(3)),
+    "discrete": lambda r: (r.poisson(3.0), r.binomial(5, 0.3, 2), r.multinomial(4, [0.2, 0.8])),
+    "several": lambda r: r.multivariate_normal(np.zeros(2), np.eye(2)),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_PARAMETERS)
+def test_draws_without_parameters_follow_the_states_of_the_examples(name):
+    """After a draw that took a varying amount of random bits, every other draw differs between examples too."""
+
+    def f(a):
+        rng = default_rng(1)
+        return rng.gamma(a), WITHOUT_PARAMETERS[name](rng), rng.random()
+
+    def flat(results):
+        return [leaf for r in results for leaf in (flat(r) if isinstance(r, tuple) else [r])]
+
+    shapes = np.array([0.1, 0.5, 3.0])
+    expected = [np.stack(column) for column in zip(*(flat(f(a)) for a in shapes), strict=True)]
+    for actual, e in zip(flat(vmap(f)(shapes)), expected, strict=True):
+        np.testing.assert_array_equal(actual, e)
 
 
 def test_nested_vmap():

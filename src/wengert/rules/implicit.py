@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.combinators import Elementwise, NonDifferentiable, reduce_sum
+from wengert.core.residuals import derivative_arithmetic
 from wengert.core.values import shape_of
 from wengert.rules.elementwise import (
     absolute,
@@ -36,7 +37,7 @@ from wengert.rules.elementwise import (
     log,
     log1p,
     logaddexp,
-    logical_and,
+    logical_or,
     sin,
     sinh,
     sqrt,
@@ -71,6 +72,17 @@ def _integral(integrand: Callable[[Any], Any], length: Any, rank: int, order: in
     return total * length
 
 
+def quietly(rate: Callable[..., Any]) -> Callable[..., Any]:
+    """Derivatives may be infinite or NaN without a warning."""
+
+    @functools.wraps(rate)
+    def quiet(*args: Any) -> Any:
+        with derivative_arithmetic():
+            return rate(*args)
+
+    return quiet
+
+
 def _rank(*args: Any) -> int:
     return max(len(shape_of(x)) for x in args)
 
@@ -98,10 +110,11 @@ def _extent(exponent: Callable[[Any], Any], slope: Callable[[Any], Any], sign: A
 # Gamma distribution: y = log z, E = a·y - exp(y), T = y, μ = ψ(a) -----------------------------------------------------
 
 
+@quietly
 def gamma_rate(a: Any, z: Any) -> Any:
     """dz/da of a sample z of the standard gamma distribution with shape a."""
-    positive = greater(z, 0)
-    z = where(positive, z, 1.0)
+    null = less_equal(z, 0)  # from underflow
+    z = where(null, 1.0, z)
     log_z, psi = log(z), digamma(a + 1)
     below = less_equal(log_z, psi)
     b = where(below, a + _SHIFT, a)
@@ -115,7 +128,7 @@ def gamma_rate(a: Any, z: Any) -> Any:
         psis.append(psis[-1] + 1 / (a + k))
     for k in reversed(range(_SHIFT)):
         raised = inner / (a + k) * (psis[k] - log_z + raised)
-    return where(positive, where(below, raised, tail), 0.0)
+    return where(null, 0.0, where(below, raised, tail))
 
 
 gamma_extent = NonDifferentiable(
@@ -126,10 +139,11 @@ gamma_extent = NonDifferentiable(
 # Beta distribution: y = log(z/(1 - z)), E = a·log z + b·log(1 - z), T = log z, μ = ψ(a) - ψ(a + b) --------------------
 
 
+@quietly
 def beta_rate(a: Any, b: Any, z: Any, rest: Any) -> Any:
     """dz/da of a sample z = 1 - rest of the beta distribution with parameters a and b."""
-    inside = logical_and(greater(z, 0), greater(rest, 0))
-    z, rest = where(inside, z, 0.5), where(inside, rest, 0.5)
+    end = logical_or(less_equal(z, 0), less_equal(rest, 0))
+    z, rest = where(end, 0.5, z), where(end, 0.5, rest)
     log_z = where(less(rest, 0.5), log1p(-where(less(rest, 0.5), rest, 0.5)), log(z))
     psi, total = digamma(a + 1), digamma(a + b)
     below = less_equal(log_z, psi - total)
@@ -149,7 +163,7 @@ def beta_rate(a: Any, b: Any, z: Any, rest: Any) -> Any:
         gaps.append(gaps[-1] + 1 / (a + k) - 1 / (a + b + (k - 1)))
     for k in reversed(range(_SHIFT)):
         raised = inner / (a + k) * (rest * (gaps[k] - log_z) + (a + b + k) * raised)
-    return where(inside, where(below, raised, tail), 0.0)
+    return where(end, 0.0, where(below, raised, tail))
 
 
 def _log_of_mean(x: Any, z: Any, rest: Any) -> Any:
@@ -175,6 +189,7 @@ def _log_cosh(y: Any) -> Any:
     return logaddexp(y, -y) - math.log(2)
 
 
+@quietly
 def t_rate(nu: Any, y: Any) -> Any:
     """dy/dν, where √ν·sinh y is a sample of Student's t distribution with ν degrees of freedom."""
     start = _log_cosh(y)
@@ -198,6 +213,7 @@ t_extent = NonDifferentiable(_t_extent, name="t_extent")
 # Von Mises distribution: E = κ·cos y, T = cos y, μ = I₁(κ)/I₀(κ), on [-π, π] ------------------------------------------
 
 
+@quietly
 def von_mises_rate(kappa: Any, y: Any) -> Any:
     """dy/dκ of a sample y of the von Mises distribution around 0 with concentration κ."""
     mean = i1e(kappa) / i0e(kappa)
@@ -234,10 +250,12 @@ def _wald_mills(mean: Any, scale: Any, z: Any) -> Any:
     return math.sqrt(math.pi / 2) * erfcx(b / math.sqrt(2))
 
 
+@quietly
 def wald_rate_mean(mean: Any, scale: Any, z: Any) -> Any:
     return 2 * sqrt(scale * z) * z / (mean * mean) * _wald_mills(mean, scale, z)
 
 
+@quietly
 def wald_rate_scale(mean: Any, scale: Any, z: Any) -> Any:
     return z / scale - 2 * z / mean * sqrt(z / scale) * _wald_mills(mean, scale, z)
 

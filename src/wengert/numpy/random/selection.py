@@ -12,9 +12,9 @@ import numpy as np
 
 from wengert.core.values import shape_of
 from wengert.errors import UnsupportedOperationError, fail
-from wengert.numpy.dispatch import as_array, contains_traced, write_out
+from wengert.numpy.dispatch import as_array, write_out
+from wengert.numpy.indexing import take
 from wengert.numpy.random.state import StatefulGenerator, is_differentiated, wrapped
-from wengert.numpy.shaping import reshape
 
 _numpy: Any = np.random.Generator
 
@@ -34,7 +34,7 @@ class SelectingGenerator(StatefulGenerator):
             return self.passed_through(_numpy.choice, population, size, replace, p, axis, shuffle)
         count = shape_of(population)[axis]
         chosen = self.draw(lambda p: _numpy.choice(self, count, size, replace, p, 0, shuffle), p)
-        return np.take(population, wrapped(chosen), axis) if contains_traced(a) else np.asarray(a).take(chosen, axis)
+        return take(population, wrapped(chosen), axis)
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
         """A shuffled copy, or a shuffled range."""
@@ -65,7 +65,7 @@ class SelectingGenerator(StatefulGenerator):
         x = as_array(x)
         shape = shape_of(x)
         places = self.draw(lambda: reorder(np.arange(np.prod(shape, dtype=int)).reshape(shape) if shape else int(x)))
-        return reshape(x, (-1,))[wrapped(places)] if shape else wrapped(places)
+        return take(x, wrapped(places)) if shape else wrapped(places)
 
 
 def _refuse_differentiated(name: str, *parameters: Any) -> None:

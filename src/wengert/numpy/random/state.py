@@ -31,12 +31,16 @@ class StatefulGenerator(np.random.Generator):
     #: Number of the current state in `_states`; a batch of numbers where examples have gone on differently.
     _key: Any = None
     _states: list[Any] | None = None
+    #: Within a draw: methods of NumPy that call others of this object then get plain numbers.
+    _drawing = False
 
     def __reduce__(self) -> Any:
         return type(self), (self.bit_generator,)
 
     def takes(self, *args: Any) -> bool:
         """Whether a draw is NumPy's alone: none of the arguments is traced, nor the state."""
+        if self._drawing:
+            return True
         if is_recording():
             fail(
                 UnsupportedOperationError,
@@ -64,7 +68,11 @@ class StatefulGenerator(np.random.Generator):
             states.append(self.bit_generator.state)
             return (np.intp(len(states) - 1), *(result if isinstance(result, tuple) else (result,)))
 
-        key, *results = _on_examples(from_state, np.intp(0) if self._key is None else self._key, *values)
+        self._drawing = True
+        try:
+            key, *results = _on_examples(from_state, np.intp(0) if self._key is None else self._key, *values)
+        finally:
+            self._drawing = False
         self._go_on(key, states)
         return tuple(results) if len(results) > 1 else results[0]
 
