@@ -149,6 +149,7 @@ def test_errors():
         ("convolve2d", (r(3), r(2)), {}),
         ("convolve2d", (r(3, 2), r(2, 2)), {"boundary": "none"}),
         ("lfilter", (r(3), r(3), r(5), -1, r(4)), {}),
+        ("lfilter", (r(3), np.array([0.0, 1.0]), r(5)), {}),
         ("sosfilt", (r(3, 5), r(5)), {}),
         ("sosfilt", (r(3), r(5)), {}),
         ("filtfilt", (r(3), r(3), r(5)), {}),

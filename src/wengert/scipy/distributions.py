@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wengert.core.values import dtype_of
+from wengert.array import unwrap
+from wengert.core.values import dtype_of, shape_of
 from wengert.errors import InputTypeError, fail
 from wengert.numpy.dispatch import as_array
 from wengert.numpy.shaping import cast
@@ -35,6 +36,16 @@ def real_numbers(x: Any, name: str) -> Any:
 def scalar_if_plain(x: Any) -> Any:
     """Return a NumPy scalar for an ndarray without axes, as SciPy does."""
     return x[()] if type(x) is np.ndarray else x
+
+
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """Return where(condition, x, y), without work where the condition is known to hold everywhere, as it mostly does."""
+    known = unwrap(condition)
+    if isinstance(known, (bool, np.bool_, np.ndarray)) and np.all(known):
+        shape = shape_of(x)
+        if shape_of(known) in ((), shape) and (type(y) is float or shape_of(y) in ((), shape)):
+            return x
+    return blend(condition, x, y)
 
 
 class Distribution:
@@ -130,7 +141,7 @@ def _quietly(method: Callable[..., Any]) -> Callable[..., Any]:
 def _log_of_part(p: Any, rest: Any) -> Any:
     """log p, where p + rest = 1, accurate also where p is nearly 1."""
     near = rest < 0.5
-    return blend(near, log1p(-blend(near, rest, 0.0)), log(blend(near, 1.0, p)))
+    return choose(near, log1p(-choose(near, rest, 0.0)), log(choose(near, 1.0, p)))
 
 
 class Continuous(Distribution):
@@ -155,8 +166,8 @@ class Continuous(Distribution):
         positive = scale > 0
         valid = self._valid(*shapes) & positive & ~isnan(loc)
         for k, s in enumerate(shapes):
-            shapes[k] = blend(valid, s, self.typical_shapes[k])
-        return x, shapes, loc, blend(positive, scale, 1.0), valid
+            shapes[k] = choose(valid, s, self.typical_shapes[k])
+        return x, shapes, loc, choose(positive, scale, 1.0), valid
 
     def _standard(self, x: Any, args: Any, kwds: Any) -> tuple[Any, list[Any], Any, Any]:
         """Return the standard number, the parameters, the scale, and where x and they make sense."""
@@ -170,8 +181,8 @@ class Continuous(Distribution):
         y, shapes, scale, valid = self._standard(x, args, kwds)
         low, high = self._ends(*shapes)
         inside = (y >= low) & (y <= high) & (abs(y) < INFINITY)
-        out = self._logpdf(blend(inside, y, self.typical), *shapes) - log(scale)
-        return blend(valid, blend(inside, out, -INFINITY), np.nan)
+        out = self._logpdf(choose(inside, y, self.typical), *shapes) - log(scale)
+        return choose(valid, choose(inside, out, -INFINITY), np.nan)
 
     @_quietly
     def pdf(self, x: Any, *args: Any, **kwds: Any) -> Any:
@@ -182,9 +193,9 @@ class Continuous(Distribution):
         y, shapes, _, valid = self._standard(x, args, kwds)
         low, high = self._ends(*shapes)
         inside = (y > low) & (y < high)
-        out = formula(blend(inside, y, self.typical), *shapes)
-        out = blend(inside, out, blend(y >= high, high_value, low_value))
-        return blend(valid, out, np.nan)
+        out = formula(choose(inside, y, self.typical), *shapes)
+        out = choose(inside, out, choose(y >= high, high_value, low_value))
+        return choose(valid, out, np.nan)
 
     @_quietly
     def cdf(self, x: Any, *args: Any, **kwds: Any) -> Any:
@@ -210,9 +221,9 @@ class Continuous(Distribution):
         q, shapes, loc, scale, valid = self._prepared(q, args, kwds)
         ends = self._ends(*shapes)
         inside = (q > 0) & (q < 1)
-        out = formula(blend(inside, q, 0.5), *shapes)
-        out = blend(inside, out, blend(q >= 1, ends[1 - start], ends[start]))
-        return blend(valid & (q >= 0) & (q <= 1), out * scale + loc, np.nan)
+        out = formula(choose(inside, q, 0.5), *shapes)
+        out = choose(inside, out, choose(q >= 1, ends[1 - start], ends[start]))
+        return choose(valid & (q >= 0) & (q <= 1), out * scale + loc, np.nan)
 
     @_quietly
     def ppf(self, q: Any, *args: Any, **kwds: Any) -> Any:
@@ -240,7 +251,7 @@ class Discrete(Distribution):
         *shapes, loc = self._parameters(args, kwds)
         k = real_numbers(k, "the argument") - loc
         valid = self._valid(*shapes) & ~isnan(k)
-        shapes = [blend(valid, s, t) for s, t in zip(shapes, self.typical_shapes, strict=True)]
+        shapes = [choose(valid, s, t) for s, t in zip(shapes, self.typical_shapes, strict=True)]
         return k, shapes, floor(k), valid
 
     @_quietly
@@ -249,8 +260,8 @@ class Discrete(Distribution):
         k, shapes, whole, valid = self._prepared(k, args, kwds)
         low, high = self._ends(*shapes)
         inside = (k >= low) & (k <= high) & (k == whole) & (k < INFINITY)
-        out = self._logpmf(blend(inside, whole, low), *shapes)
-        return blend(valid, blend(inside, out, -INFINITY), np.nan)
+        out = self._logpmf(choose(inside, whole, low), *shapes)
+        return choose(valid, choose(inside, out, -INFINITY), np.nan)
 
     @_quietly
     def pmf(self, k: Any, *args: Any, **kwds: Any) -> Any:
@@ -261,8 +272,8 @@ class Discrete(Distribution):
         k, shapes, whole, valid = self._prepared(k, args, kwds)
         low, high = self._ends(*shapes)
         inside = (k >= low) & (k < high)
-        out = blend(inside, formula(blend(inside, whole, low), *shapes), blend(k >= high, high_value, low_value))
-        return blend(valid, out, np.nan)
+        out = choose(inside, formula(choose(inside, whole, low), *shapes), choose(k >= high, high_value, low_value))
+        return choose(valid, out, np.nan)
 
     @_quietly
     def cdf(self, k: Any, *args: Any, **kwds: Any) -> Any:

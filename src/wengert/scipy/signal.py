@@ -22,6 +22,7 @@ from wengert.numpy.reductions import mean
 from wengert.numpy.shaping import broadcast_to, flip, moveaxis, reshape
 from wengert.numpy.ufuncs import conj, matmul
 from wengert.rules import filters as r
+from wengert.scipy.checks import refuse_unless
 from wengert.scipy.matrices import companion
 
 # Convolution ----------------------------------------------------------------------------------------------------------
@@ -155,6 +156,7 @@ def _coefficients(b: Any, a: Any) -> tuple[Any, Any]:
     b, a = (reshape(as_array(c), (-1,)) if not shape_of(as_array(c)) else as_array(c) for c in (b, a))
     if len(shape_of(b)) != 1 or len(shape_of(a)) != 1:
         raise ValueError("object of too small depth for desired array: b and a must be 1-D")
+    refuse_unless(a[0] != 0, "the first coefficient of the denominator, a[0], is zero")
     return b / a[0], a / a[0]
 
 
