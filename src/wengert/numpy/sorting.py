@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from wengert.rules import indexing, reductions
 
 
 def _in_any_version(numpy_function: Any) -> Any:
-    """NumPy's function for plain arrays; `descending`, which NumPy has from 2.5 on, goes to ours."""
+    """NumPy's function for plain arrays; before NumPy 2.5, which has `descending`, ours does that."""
+    knows_descending = "descending" in inspect.signature(numpy_function).parameters
 
     def function(*args: Any, descending: Any = None, **kwargs: Any) -> Any:
+        if knows_descending:
+            return numpy_function(*args, descending=descending, **kwargs)
         if not descending:
             return numpy_function(*args, **kwargs)
         ours: Any = argsort if numpy_function is np.argsort else sort
