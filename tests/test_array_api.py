@@ -79,7 +79,7 @@ CALLS = """
     prod(x, axis=0, dtype=f32, keepdims=True) | std(x, axis=0, correction=1.0, keepdims=True) | sum(x, axis=1)
     sum(x, axis=None, dtype=f32, keepdims=True) | var(x, axis=None, correction=0.5, keepdims=False)
     all(b, axis=0, keepdims=True) | any(b, axis=(0, 1), keepdims=True)
-    diff(x, axis=0, n=1, prepend=x[:1], append=y[:1])
+    diff(x, prepend=None, append=None) | diff(x, axis=0, n=1, prepend=x[:1], append=y[:1])
     linalg.cholesky(s, upper=True) | linalg.cross(x, y, axis=-1) | linalg.det(m) | linalg.diagonal(x, offset=1)
     linalg.eigh(s) | linalg.eigvalsh(s) | linalg.inv(m) | linalg.matmul(x, m) | linalg.matrix_norm(x, ord="nuc")
     linalg.matrix_norm(x, keepdims=True, ord=1) | linalg.matrix_power(m, 3) | linalg.matrix_rank(m, rtol=1e-9)

@@ -286,7 +286,12 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     return _along(r.cumprod, prepared(a, dtype), axis)
 
 
-@implements(np.diff)
+def _plain_diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: Any = no_value) -> Any:
+    """NumPy's function; None stands for what is not given, too, as in the array API standard."""
+    return np.diff(a, n, axis, *(x if given(x) else no_value for x in (prepend, append)))
+
+
+@implements(np.diff, plain=_plain_diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: Any = no_value) -> Any:
     """Differences of neighbours, n times."""
     a = as_array(a)
@@ -299,7 +304,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: An
     axis = normalise_axis(axis, len(shape_of(a)))
 
     def side(x: Any) -> list[Any]:
-        if x is no_value:
+        if not given(x):
             return []
         x = as_array(x)
         shape = shape_of(a)
