@@ -277,6 +277,37 @@ def test_classes(name):
     check_grads(roots, (np.array([-0.7, 0.2, 1.0]),))
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_more_of_the_classes(name):
+    ours = getattr(wnp.polynomial, name)
+    other = "Chebyshev" if name != "Chebyshev" else "Legendre"
+
+    def program(ns):
+        cls = getattr(ns, name)
+
+        def f(c, x):
+            p = cls(c, domain=[-2, 2])
+            parts = [
+                (p / x[0])(0.3),
+                (x[0] * p + x[1] - p * x[2])(0.3),
+                p(cls([0.1, 0.5, 0.2]))(0.3),
+                p.convert(kind=getattr(ns, other))(0.3),
+                p.trim()(0.3),
+                p.truncate(2)(0.3),
+                cls.fromroots(c[:2], domain=[-2, 2])(0.3),
+                cls.fromroots(c[:2])(0.3),
+                divmod(p, cls([1.0, 2.0], domain=[-2, 2]))[1](0.3),
+                sum(list(p)) * len(p) * p.degree(),
+            ]
+            return np.stack(parts)
+
+        return f
+
+    agrees(program(wnp.polynomial), program(np.polynomial), P, X[:3], tolerance=1e-10, batch=False)
+    with pytest.raises(TypeError, match="domain"):
+        grad(lambda c: ours.fromroots(c, domain=None)(0.3))(P)
+
+
 def test_numpys_classes_refuse_traced_numbers():
     with pytest.raises(ConcretizationError, match=r"wengert\.numpy"):
         grad(lambda x: np.polynomial.Polynomial([1.0, x])(2.0))(3.0)
