@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import contains_traced
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, call, implements, known_numbers, normalise_axes, normalise_axis, on_axis
 from wengert.numpy.indexing import take
@@ -97,20 +98,34 @@ def _gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
         )
     if len(shape_of(spacing)) == 1 and shape_of(spacing)[0] != n:
         raise ValueError("when 1d, distances must match the length of the corresponding dimension")
-    steps = diff(spacing) if len(shape_of(spacing)) == 1 else broadcast_to(spacing, (n - 1,))
-    h = reshape(steps, (n - 1,) + (1,) * (len(shape_of(f)) - axis - 1))
 
     def along(x: Any, start: int | None, stop: int | None) -> Any:
         return x[on_axis(axis, slice(start, stop))]
 
-    slopes = (along(f, 1, None) - along(f, None, -1)) / h
-    left, right = h[:-1], h[1:]
-    inner = (along(slopes, None, -1) * right + along(slopes, 1, None) * left) / (left + right)
-    first, last = along(slopes, 0, 1), along(slopes, -1, None)
-    if edge_order == 2:  # the slope at the end of the parabola through the last three points
-        first = first + (first - along(slopes, 1, 2)) * h[:1] / (h[:1] + h[1:2])
-        last = last + (last - along(slopes, -2, -1)) * h[-1:] / (h[-2:-1] + h[-1:])
+    left, middle, right = along(f, None, -2), along(f, 1, -1), along(f, 2, None)
+    steps = diff(spacing) if len(shape_of(spacing)) == 1 else broadcast_to(spacing, (n - 1,))
+    uniform = not shape_of(spacing) or (not contains_traced(steps) and np.all(steps == steps[0]))
+    h = reshape(steps, (n - 1,) + (1,) * (len(shape_of(f)) - axis - 1))
+    before, after = h[:-1], h[1:]
+    if uniform:  # the element in the middle has no weight, and may be infinite or NaN
+        inner = (right - left) / (2.0 * before)
+    else:
+        inner = _combined(before, after, left, middle, right, (-after, after - before, before))
+    if edge_order == 1:
+        first = (along(f, 1, 2) - along(f, 0, 1)) / h[:1]
+        last = (along(f, -1, None) - along(f, -2, -1)) / h[-1:]
+    else:  # the slope at the end of the parabola through the last three points
+        d, e = h[:1], h[1:2]
+        first = _combined(d, e, *(along(f, i, i + 1) for i in range(3)), (-(2.0 * d + e), d + e, -d))
+        d, e = h[-2:-1], h[-1:]
+        last = _combined(d, e, *(along(f, n - i, n - i + 1) for i in (3, 2, 1)), (e, -(d + e), 2.0 * e + d))
     return concatenate([first, inner, last], axis=axis)
+
+
+def _combined(d: Any, e: Any, x: Any, y: Any, z: Any, weights: tuple[Any, Any, Any]) -> Any:
+    """Slope from three neighbours at distances d and e, with the given numerators of their weights."""
+    u, v, w = weights
+    return u / (d * (d + e)) * x + v / (d * e) * y + w / (e * (d + e)) * z
 
 
 @implements(np.convolve)

@@ -58,6 +58,11 @@ def _readable(a: Any, indices: Any) -> Any:
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The indices have no derivative."""
     indices = as_array(indices) if np.size(indices) or has_traced((indices,), {}) else np.asarray(indices, np.intp)
+    if dtype_of(indices).kind not in "biu":
+        raise TypeError(
+            f"Cannot cast array data from {dtype_of(indices)!r} to dtype('int64') according to the rule 'safe'"
+        )
+    indices = cast(indices, np.intp) if dtype_of(indices).kind == "b" else indices
     a = _readable(a, indices)
     if axis is None or not shape_of(a):
         normalise_axis(axis or 0, 1)
@@ -106,6 +111,10 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Take each element from one of several arrays."""
     dtype = np.result_type(*(c if type(c) in (int, float, complex) else dtype_of(as_array(c)) for c in choices))
     picked, *arrays = broadcast_arrays(a, *(cast(c, dtype) for c in choices))
+    if mode == "raise" and is_concrete(picked):
+        plain = concrete(picked, "choose")
+        if np.any((plain < 0) | (plain >= len(arrays))):
+            raise ValueError("invalid entry in choice array")
     picked = _in_range(picked, len(arrays), mode)
     return take_along_axis(stack(arrays), picked[None], 0)[0]
 

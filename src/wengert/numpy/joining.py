@@ -51,9 +51,10 @@ def concatenate(
         xs, axis = [ravel(x) for x in xs], 0
     if not xs:
         raise ValueError("need at least one array to concatenate")
+    if shape_of(xs[0]):
+        axis = normalise_axis(axis, len(shape_of(xs[0])))
     if any(not shape_of(x) for x in xs):
         raise ValueError("zero-dimensional arrays cannot be concatenated")
-    axis = normalise_axis(axis, len(shape_of(xs[0])))
     return call(lambda *values: concatenate_primitive(*_cast_all(values, dtype, casting), axis=axis), *xs)
 
 

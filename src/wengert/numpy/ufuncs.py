@@ -259,7 +259,9 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
         result = blend(isnan(a), nan, a)
         result = blend(equal(a, np.inf), info.max if posinf is None else posinf, result)
         result = cast(blend(equal(a, -np.inf), info.min if neginf is None else neginf, result), dtype_of(a))
-    if copy or not shape_of(a):
+    if not shape_of(a):
+        return result[()]
+    if copy:
         return result
     a[...] = result
     return a

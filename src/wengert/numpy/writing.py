@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import contains_traced
+from wengert.array import Array, contains_traced
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, target
 from wengert.numpy.indexing import _along_axis, _in_range
@@ -37,9 +37,8 @@ def _put(a: Any, positions: np.ndarray, values: Any) -> None:
 
 def _check_mask(mask: Any, a: Any, values: Any, name: str) -> None:
     """Raise NumPy's errors for a mask of another size and for values of a type that does not fit."""
-    dtype = np.result_type(values, a.dtype) if type(values) in (int, float, complex) else dtype_of(as_array(values))
-    if not np.can_cast(dtype, a.dtype):
-        raise TypeError(f"Cannot cast array data from {dtype!r} to {a.dtype!r} according to the rule 'safe'")
+    if isinstance(values, (np.ndarray, np.generic, Array)) and not np.can_cast(values.dtype, a.dtype):
+        raise TypeError(f"Cannot cast array data from {values.dtype!r} to {a.dtype!r} according to the rule 'safe'")
     if math.prod(shape_of(as_array(mask))) != math.prod(shape_of(a)):
         raise ValueError(f"{name}: mask and data must be the same size")
 
