@@ -39,7 +39,7 @@ def scalar_if_plain(x: Any) -> Any:
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
-    """Return where(condition, x, y), without work where the condition is known to hold everywhere, as it mostly does."""
+    """Return where(condition, x, y), without work if the condition is known to hold everywhere, as it mostly does."""
     known = unwrap(condition)
     if isinstance(known, (bool, np.bool_, np.ndarray)) and np.all(known):
         shape = shape_of(x)
