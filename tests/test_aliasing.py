@@ -68,6 +68,14 @@ def test_functions(call: Call):
     assert_aliases_as_numpy(call, tuple(call.args[i] for i in call.active))
 
 
+def _sensitive(namespace: Any, a: Any) -> Any:
+    """Numbers which tell in which order the elements lie in memory: whether flat views are views."""
+    a[...] = 0.0
+    for flat in (a.reshape(-1), a.ravel("F"), a.T.reshape(-1, 2)):
+        flat[1] += 1.0
+    return [a.ravel("K"), a]
+
+
 #: (what, function of the namespace and a 4 x 4 matrix of floats)
 VIEWS: list[tuple[str, Callable[[Any, Any], Any]]] = [
     ("reshape", lambda ns, a: ns.reshape(a, (2, 8))),
@@ -152,6 +160,15 @@ VIEWS: list[tuple[str, Callable[[Any, Any], Any]]] = [
     ("astype-no-copy", lambda ns, a: a.astype(float, copy=False)),
     ("astype-function", lambda ns, a: ns.astype(a, np.float64, copy=False)),
     ("copy", lambda ns, a: ns.copy(a)),
+    *(
+        (f"{n}-{o}-{t}", lambda ns, a, n=n, o=o, t=t: _sensitive(ns, getattr(ns, n)(a.T if t else a[:, :3], order=o)))
+        for n in ("zeros_like", "ones_like", "empty_like", "copy")
+        for o in "CFAK"
+        for t in (0, 1)
+    ),
+    ("full_like-F", lambda ns, a: _sensitive(ns, ns.full_like(a, 2.0, order="F"))),
+    ("full_like-shape", lambda ns, a: _sensitive(ns, ns.full_like(a.T, 2.0, shape=(2, 3, 4)))),
+    ("array-F", lambda ns, a: _sensitive(ns, ns.array(a, order="F"))),
     ("conj", lambda ns, a: a.conj()),
     ("positive", lambda ns, a: +a),
     ("nan_to_num", lambda ns, a: ns.nan_to_num(a)),

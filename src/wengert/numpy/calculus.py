@@ -110,20 +110,21 @@ def _gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     if uniform:  # the element in the middle has no weight, and may be infinite or NaN
         inner = (right - left) / (2.0 * before)
     else:
-        inner = _combined(before, after, left, middle, right, (-after, after - before, before))
+        inner = _combined(before, after, (left, middle, right), (-after, after - before, before))
     if edge_order == 1:
         first = (along(f, 1, 2) - along(f, 0, 1)) / h[:1]
         last = (along(f, -1, None) - along(f, -2, -1)) / h[-1:]
     else:  # the slope at the end of the parabola through the last three points
         d, e = h[:1], h[1:2]
-        first = _combined(d, e, *(along(f, i, i + 1) for i in range(3)), (-(2.0 * d + e), d + e, -d))
+        first = _combined(d, e, [along(f, i, i + 1) for i in range(3)], (-(2.0 * d + e), d + e, -d))
         d, e = h[-2:-1], h[-1:]
-        last = _combined(d, e, *(along(f, n - i, n - i + 1) for i in (3, 2, 1)), (e, -(d + e), 2.0 * e + d))
+        last = _combined(d, e, [along(f, n - i, n - i + 1) for i in (3, 2, 1)], (e, -(d + e), 2.0 * e + d))
     return concatenate([first, inner, last], axis=axis)
 
 
-def _combined(d: Any, e: Any, x: Any, y: Any, z: Any, weights: tuple[Any, Any, Any]) -> Any:
+def _combined(d: Any, e: Any, values: Any, weights: Any) -> Any:
     """Slope from three neighbours at distances d and e, with the given numerators of their weights."""
+    x, y, z = values
     u, v, w = weights
     return u / (d * (d + e)) * x + v / (d * e) * y + w / (e * (d + e)) * z
 

@@ -132,7 +132,7 @@ def _full_like(
 ) -> Any:
     """An Array gives an Array that can be written to; the value may be traced."""
     check_device(device)
-    out = _empty_like(a, dtype, shape=shape)
+    out = _empty_like(a, dtype, order, shape=shape)
     out[...] = fill_value
     return out
 
@@ -143,23 +143,28 @@ def _empty_like(
     """An Array gives an Array that can be written to."""
     check_device(device)
     a = as_array(prototype)
-    return wrap_owned(
-        np.zeros(shape_of(a) if shape is None else _plain(shape), dtype_of(a) if dtype is None else dtype)
+    layout = layout_of(a) if isinstance(a, Array) else None
+    if not isinstance(layout, np.ndarray) or layout.shape != shape_of(a):
+        layout = np.broadcast_to(np.zeros((), dtype_of(a)), shape_of(a))
+    out = np.empty_like(
+        layout, dtype_of(a) if dtype is None else dtype, order, shape=None if shape is None else _plain(shape)
     )
+    out.fill(0)
+    return wrap_owned(out)
 
 
 def _zeros_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
     """An Array gives an Array that can be written to."""
-    return _full_like(a, 0, dtype, shape=shape, device=device)
+    return _full_like(a, 0, dtype, order, shape=shape, device=device)
 
 
 def _ones_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
     """An Array gives an Array that can be written to."""
-    return _full_like(a, 1, dtype, shape=shape, device=device)
+    return _full_like(a, 1, dtype, order, shape=shape, device=device)
 
 
 empty_like = _like(np.empty_like, _empty_like)
