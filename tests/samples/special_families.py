@@ -241,6 +241,12 @@ _SOME: list[tuple[Primitive, tuple[Any, ...], tuple[int, ...]]] = [
     (e.elliprj, (np.array([0.5, 0.5]), np.array([0.5, 0.7]), np.array([0.5, 0.9]), np.array([0.5, 0.9])), (0, 1, 2, 3)),
     (e.elliprc, (np.array([0.5]), np.array([0.5])), (0, 1)),
     (o.eval_legendre, (np.array([0, 3]), np.array([1.0, -1.0])), (1,)),
+    (o.assoc_legendre_p, (np.array([0, 3]), np.array([0, 0]), np.array([1.0, -1.0])), (2,)),
+    (o.sph_legendre_p, (np.array([3, 3, 2]), np.array([-1, 0, 2]), np.array([-1.0, 0.0, 4.0])), (2,)),
+    (o.sph_harm_y, (np.array([3, 3]), np.array([-1, 3]), np.array([-1.0, 4.0]), np.array([0.3, 5.0])), (2, 3)),
+    (b.it2struve0, (np.zeros(1),), (0,)),
+    (d.tklmbda, (np.array([0.3, -0.7]), np.array([4.0, 2.0])), (0, 1)),
+    (d.ncfdtr, (3.5, 5.2, np.array([50.0, 400.0]), np.array([20.0, 100.0])), (2, 3)),
 ]
 _COMPLEX: list[tuple[Primitive, tuple[Any, ...]]] = [
     *((p, ()) for p in (f.erfcx, f.dawsn, f.wofz, f.log_ndtr, f.fresnel, g.gamma, g.rgamma, b.airy)),
@@ -316,6 +322,8 @@ SAMPLES = [
     Sample(logistic.pseudo_huber, (0.0, 0.0), smooth=False, expected=[0.0, 0.0]),
     Sample(logistic.boxcox, (0.0, 0.5), smooth=False, expected=[np.inf, 4.0]),
     Sample(f.voigt_profile, (0.5, 0.0, 1.0), smooth=False, expected=[-0.64 / np.pi, 0.0, -0.48 / np.pi]),
+    Sample(e.elliprg, (0.0, 1.0, 1.0), wrt=(0,), smooth=False, expected=[np.pi / 8]),
+    Sample(o.lpmv, (np.array(0), np.array(3.0), np.array(1.0)), wrt=(2,), smooth=False, expected=[6.0]),
     Sample(e.ellipe, (1.0,), smooth=False, expected=[-np.inf]),
     Sample(e.agm, (1.0, 0.0), smooth=False, expected=[np.nan, np.nan]),
     # At λ = 0 it is the logistic distribution; SciPy's values are constant in λ around it.

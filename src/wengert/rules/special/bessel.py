@@ -195,7 +195,7 @@ iti0k0 = several(sp.iti0k0, lambda out, x: (i0(x), k0(x)))
 it2j0y0 = several(sp.it2j0y0, lambda out, x: (_near_one(x, -1), -y0(x) / x))
 it2i0k0 = several(sp.it2i0k0, lambda out, x: (_near_one(x, 1), -k0(x) / x))
 itstruve0 = Elementwise(sp.itstruve0, lambda x: typed(struve(0, x), x))
-it2struve0 = Elementwise(sp.it2struve0, lambda x: typed(-struve(0, x) / x, x), singular=True)
+it2struve0 = Elementwise(sp.it2struve0, lambda x: typed(-_struve_over(x), x))
 itmodstruve0 = Elementwise(sp.itmodstruve0, lambda x: typed(modstruve(0, x), x))
 besselpoly = Elementwise(
     sp.besselpoly,
@@ -203,6 +203,13 @@ besselpoly = Elementwise(
     unknown("besselpoly", "its power"),
     unknown("besselpoly", "its order"),
 )
+
+
+def _struve_over(x: Any) -> Any:
+    """H₀(x)/x, 2/π at 0."""
+    zero = equal(x, 0.0)
+    t = where(zero, 1.0, x)
+    return where(zero, 2 / math.pi, struve(0, t) / t)
 
 
 def _near_one(x: Any, kind: int) -> Any:

@@ -13,12 +13,15 @@ from typing import Any
 
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import (
+    absolute,
     exp,
     floor,
     isinf,
     less,
+    less_equal,
     log,
     log1p,
+    logical_or,
     power,
     reciprocal,
     sqrt,
@@ -30,7 +33,7 @@ from wengert.rules.special.common import sp, typed, unknown, without_rule
 from wengert.rules.special.error_functions import erf, ndtri
 from wengert.rules.special.gammas import beta_density, betaln, gamma_density, gammaln
 from wengert.rules.special.hypergeometric import hyp0f1, hyp1f1, pbdv
-from wengert.rules.special.logistic import exprel, xlogy
+from wengert.rules.special.logistic import exprel_slope, xlogy
 
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
 
@@ -183,8 +186,8 @@ owens_t = Elementwise(
 )
 tklmbda = Elementwise(
     sp.tklmbda,
-    lambda out, y: reciprocal(power(out, y - 1) + power(1 - out, y - 1)),
-    lambda out, y: _tukey_partial(out, y),
+    lambda out, x, y: _tukey_partial(out, x, y, by_shape=False),
+    lambda out, x, y: _tukey_partial(out, x, y, by_shape=True),
     singular=True,
 )
 kolmogorov = Elementwise(sp.kolmogorov, lambda x: -_kolmogorov_density(x))
@@ -200,11 +203,16 @@ def _student(v: Any, t: Any) -> Any:
     return typed(where(normal, exp(-0.5 * square(t)) / _ROOT_TWO_PI, tail), t)
 
 
-def _tukey_partial(p: Any, shape: Any) -> Any:
-    """The quantile function is g(log p) - g(log(1 - p)) with g(s) = s·exprel(λs)."""
+def _tukey_partial(p: Any, x: Any, shape: Any, by_shape: bool) -> Any:
+    """The quantile function is g(log p) - g(log(1 - p)) with g(s) = s·exprel(λs); for λ > 0 it ends at ±1/λ."""
+    inside = logical_or(less_equal(shape, 0.0), less(absolute(x * shape), 1.0))
+    p = where(inside, p, 0.5)
+    density = reciprocal(power(p, shape - 1) + power(1 - p, shape - 1))
+    if not by_shape:
+        return where(inside, density, 0.0)
     s, t = log(p), log1p(-p)
-    by_shape = square(s) * exprel.partials[0](shape * s) - square(t) * exprel.partials[0](shape * t)
-    return -by_shape / (power(p, shape - 1) + power(1 - p, shape - 1))
+    quantile_partial = square(s) * exprel_slope(shape * s) - square(t) * exprel_slope(shape * t)
+    return where(inside, -quantile_partial * density, 0.0)
 
 
 def _kolmogorov_density(x: Any) -> Any:
@@ -303,21 +311,24 @@ def _noncentral_chi_square(x: Any, v: Any, nc: Any) -> Any:
     return 0.5 * where(small, series, bessel)
 
 
-def _noncentral_f_parts(m: Any, n: Any, nc: Any, f: Any) -> tuple[Any, ...]:
+# The Poisson mixtures are confluent hypergeometric functions, after Kummer's transformation (DLMF 13.2.39) in range.
+
+
+def _noncentral_f_parts(m: Any, n: Any, f: Any) -> tuple[Any, ...]:
     scale = n + m * f
-    return 0.5 * m, 0.5 * n, m * f / scale, n / scale, scale
+    return 0.5 * m, 0.5 * n, m * f / scale, n / scale
 
 
 def _noncentral_f_density(m: Any, n: Any, nc: Any, f: Any) -> Any:
-    a, b, x, _, _ = _noncentral_f_parts(m, n, nc, f)
-    return typed(_f_density(m, n, f) * exp(-0.5 * nc) * hyp1f1(a + b, a, 0.5 * nc * x), f)
+    a, b, x, y = _noncentral_f_parts(m, n, f)
+    return typed(_f_density(m, n, f) * exp(-0.5 * nc * y) * hyp1f1(-b, a, -0.5 * nc * x), f)
 
 
 def _noncentral_f_partial(m: Any, n: Any, nc: Any, f: Any) -> Any:
     """Derivative in the noncentrality."""
-    a, b, x, y, _ = _noncentral_f_parts(m, n, nc, f)
-    central = exp(xlogy(a, x) + xlogy(b, y) - betaln(a, b) - 0.5 * nc) / a
-    return typed(-0.5 * central * hyp1f1(a + b, a + 1, 0.5 * nc * x), nc)
+    a, b, x, y = _noncentral_f_parts(m, n, f)
+    central = exp(xlogy(a, x) + xlogy(b, y) - betaln(a, b) - 0.5 * nc * y) / a
+    return typed(-0.5 * central * hyp1f1(1 - b, a + 1, -0.5 * nc * x), nc)
 
 
 def _noncentral_t(v: Any, nc: Any, t: Any, k: int) -> Any:

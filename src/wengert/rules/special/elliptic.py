@@ -140,7 +140,8 @@ def _integral(x: Any, y: Any, z: Any, powers: tuple[int, ...], p: Any = 1.0) -> 
 
 def _elliprg_partial(y: Any, z: Any, x: Any) -> Any:
     """The partial derivative of R_G with respect to x (its homogeneity and DLMF 19.21.10)."""
-    return 0.25 * (elliprf(x, y, z) - x * elliprd(y, z, x) / 3)
+    zero = equal(x, 0.0)
+    return 0.25 * (elliprf(x, y, z) - where(zero, 0.0, x * elliprd(y, z, where(zero, 1.0, x)) / 3))
 
 
 def _elliprc_partial_x(x: Any, y: Any) -> Any:

@@ -13,6 +13,7 @@ from wengert.rules.elementwise import (
     equal,
     greater,
     hypot,
+    less,
     less_equal,
     log,
     log1p,
@@ -47,7 +48,7 @@ pseudo_huber = Elementwise(
 
 exp10 = Elementwise(sp.exp10, lambda out: out * _LOG10)
 cosm1 = Elementwise(sp.cosm1, lambda x: -sin(x))
-exprel = Elementwise(sp.exprel, lambda x: _exprel_slope(x))
+exprel = Elementwise(sp.exprel, lambda x: exprel_slope(x))
 powm1 = Elementwise(
     sp.powm1,
     lambda x, y: _power_partial_base(x, y),
@@ -90,8 +91,9 @@ def _pseudo_huber_partial(delta: Any, r: Any) -> Any:
     return excess * ratio(excess, h)
 
 
-def _exprel_slope(x: Any) -> Any:
+def exprel_slope(x: Any) -> Any:
     """The derivative of (exp(x) - 1)/x, at all orders without cancellation (DLMF 13.6.1, 13.3.15)."""
+    x = where(greater(x, 1e3), 1e3, where(less(x, -1e30), -1e30, x))  # SciPy's does not end for infinity
     return 0.5 * hyp1f1(2.0, 3.0, x)
 
 
@@ -115,4 +117,4 @@ def _boxcox_partial(logarithm: Any, x: Any, power_: Any) -> Any:
     zero = equal(x, 0.0)
     t = where(zero, 0.0, logarithm)
     at_zero = reciprocal(square(where(greater(power_, 0.0), power_, 0.0)))
-    return where(zero, at_zero, square(t) * _exprel_slope(power_ * t))
+    return where(zero, at_zero, square(t) * exprel_slope(power_ * t))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.combinators import Elementwise, _cast
-from wengert.core.values import dtype_of
-from wengert.rules.elementwise import cos, equal, exp, maximum, sin, sqrt, square, where
-from wengert.rules.special.common import lower, sp, unknown
+from wengert.core.combinators import Elementwise
+from wengert.rules.elementwise import cos, equal, exp, less, maximum, sin, sqrt, square, where
+from wengert.rules.special.common import lower, sp, typed, unknown
 
 
 def _degree(name: str) -> Any:
@@ -97,17 +96,25 @@ lpmv = Elementwise(
     sp.lpmv,
     unknown("lpmv", "its order"),
     unknown("lpmv", "its degree"),
-    lambda out, x, y, z: ((x + y) * lpmv(x, y - 1, z) - y * z * out) / (1 - square(z)),
+    lambda out, x, y, z: _legendre_partial(x, y, z, out, lambda degree: lpmv(x, degree, z)),
     singular=True,
 )
 assoc_legendre_p = Elementwise(
     lambda n, m, z: sp.assoc_legendre_p(n, m, z)[0],
     unknown("assoc_legendre_p", "its degree"),
     unknown("assoc_legendre_p", "its order"),
-    lambda out, x, y, z: ((x + y) * assoc_legendre_p(lower(x), y, z) - x * z * out) / (1 - square(z)),
+    lambda out, x, y, z: _legendre_partial(y, x, z, out, lambda degree: assoc_legendre_p(degree, y, z)),
     singular=True,
     name="assoc_legendre_p",
 )
+
+
+def _legendre_partial(m: Any, n: Any, z: Any, out: Any, function: Any) -> Any:
+    """((m+n)·P_{n-1} - n·z·P_n)/(1-z²), and for order 0 the derivative of a polynomial, which holds at ±1, too."""
+    zero = equal(m, 0)
+    w = where(zero, 0.5, z)
+    general = ((m + n) * function(lower(n)) - n * w * out) / (1 - square(w))
+    return typed(where(zero, _legendre_slope(n, where(zero, z, 0.5)), general), out)
 
 
 def _ladder(n: Any, m: Any) -> Any:
@@ -115,13 +122,17 @@ def _ladder(n: Any, m: Any) -> Any:
     return sqrt(maximum(1.0 * ((n - m) * (n + m + 1)), 0.0))
 
 
+def _sheet(theta: Any) -> Any:
+    """1/2, and -1/2 outside of 0 ≤ θ ≤ π, where SciPy goes by |sin θ|."""
+    return where(less(sin(theta), 0.0), -0.5, 0.5)
+
+
 sph_legendre_p = Elementwise(
     lambda n, m, theta: sp.sph_legendre_p(n, m, theta)[0],
     unknown("sph_legendre_p", "its degree"),
     unknown("sph_legendre_p", "its order"),
-    lambda out, x, y, z: _cast(
-        0.5 * (_ladder(x, y) * sph_legendre_p(x, y + 1, z) - _ladder(x, -y) * sph_legendre_p(x, y - 1, z)),
-        dtype_of(out),
+    lambda out, x, y, z: typed(
+        _sheet(z) * (_ladder(x, y) * sph_legendre_p(x, y + 1, z) - _ladder(x, -y) * sph_legendre_p(x, y - 1, z)), out
     ),
     name="sph_legendre_p",
 )
@@ -129,13 +140,13 @@ sph_harm_y = Elementwise(
     lambda n, m, theta, phi: sp.sph_harm_y(n, m, theta, phi),
     unknown("sph_harm_y", "its degree"),
     unknown("sph_harm_y", "its order"),
-    lambda out, x, y, z, w: _cast(
-        0.5
+    lambda out, x, y, z, w: typed(
+        _sheet(z)
         * (
             _ladder(x, y) * exp(-1j * w) * sph_harm_y(x, y + 1, z, w)
             - _ladder(x, -y) * exp(1j * w) * sph_harm_y(x, y - 1, z, w)
         ),
-        dtype_of(out),
+        out,
     ),
     lambda out, y: 1j * y * out,
     name="sph_harm_y",
