@@ -56,7 +56,16 @@ FAMILIES = {
     "wengert.rules.splines": "Splines",
     "wengert.rules.sparse": "Sparse matrices",
     "wengert.rules.assignment": "Assignments",
-    "wengert.rules.special": "Special functions",
+    "wengert.rules.special.error_functions": "Error functions",
+    "wengert.rules.special.gammas": "Gamma, beta and zeta functions",
+    "wengert.rules.special.bessel": "Bessel functions",
+    "wengert.rules.special.elliptic": "Elliptic integrals and functions",
+    "wengert.rules.special.integrals": "Exponential and trigonometric integrals",
+    "wengert.rules.special.hypergeometric": "Hypergeometric and wave functions",
+    "wengert.rules.special.orthogonal": "Orthogonal polynomials, Legendre functions",
+    "wengert.rules.special.logistic": "Logistic functions, entropies, transforms",
+    "wengert.rules.special.distributions": "Distributions",
+    "wengert.rules.special.log_sums": "Sums of exponentials",
 }
 INTRODUCTION = """\
 # What is compiled
