@@ -449,6 +449,14 @@ def test_integers_under_vmap_become_floats():
         (lambda a: la.matrix_power(a, 2.0), np.eye(2), TypeError),
         (lambda a: la.cross(a, a), np.ones(2), ValueError),
         (lambda a: la.multi_dot([a]), np.eye(2), ValueError),
+        (la.cond, np.zeros((0, 0)), la.LinAlgError),
+        (lambda a: la.pinv(a, hermitian=True), TALL, la.LinAlgError),
+        (lambda a: la.lstsq(a, np.ones(4))[0], TALL, la.LinAlgError),
+        (lambda a: la.lstsq(a, np.ones(4))[0], STACK, la.LinAlgError),
+        (lambda a: la.matrix_norm(a), np.ones(3), np.exceptions.AxisError),
+        (lambda a: np.convolve(a, a), np.eye(2), ValueError),
+        (lambda a: np.matvec(a, a), np.ones(2), ValueError),
+        (lambda a: np.vecmat(a, a), np.ones(2), ValueError),
         (lambda a: la.qr(a, "complete")[0], TALL, UnsupportedOperationError),
         (lambda a: la.qr(a, "raw")[0], A, UnsupportedOperationError),
         (lambda a: la.qr(a)[0], np.zeros((3, 2)), UnsupportedOperationError),
@@ -469,6 +477,29 @@ def test_least_squares_under_vmap():
     with pytest.raises(ConcretizationError, match="lstsq"):
         vmap(lambda a: la.lstsq(a, b)[1])(tall * np.array([0.0, 1.0])[:, None, None])
     np.testing.assert_allclose(jit(lambda a: la.lstsq(a, b)[1])(tall[0]), la.lstsq(tall[0], b)[1])
+
+
+def test_details_are_numpys():
+    """Phases and order of vectors, dtypes, empty arrays, errors."""
+    for x in (A, C, A.astype(np.float32)):
+        for f in (
+            lambda a: tuple(la.eigh(a, "U")),
+            lambda a: tuple(la.svd(a, hermitian=True)),
+            lambda a: la.svd(a, hermitian=True, compute_uv=False),
+        ):
+            for actual, expected in zip(_tuple(jvp(f, (x,), (x,))[0]), _tuple(f(x)), strict=True):
+                np.testing.assert_allclose(actual, expected, rtol=1e-4 if x.dtype == np.float32 else 1e-11, atol=1e-5)
+    check_grads(lambda a: la.svd(a, hermitian=True)[1], (A,))
+    check_grads(lambda a: la.svd(a, hermitian=True)[0] ** 2, (A,))
+    check_grads(lambda a: la.eigh(a, "U")[1] ** 2, (A,))
+    a, b = TALL.astype(np.float32), _r(5)
+    seen = []
+    jvp(lambda a: (seen.append(la.lstsq(a, b)), np.sum(a))[1], (a,), (a,))
+    assert [x.dtype for x in seen[0]] == [x.dtype for x in la.lstsq(a, b)]
+    empty = np.zeros((0, 0))
+    assert jvp(lambda a: la.matrix_rank(a) + np.sum(a), (empty,), (empty,))[0] == 0
+    one = np.ones((1, 1))
+    assert jvp(la.tensorsolve, (one, one), (one, one))[0].shape == la.tensorsolve(one, one).shape
 
 
 # Multiple eigenvalues and singular values ----------------------------------------------------------------------------

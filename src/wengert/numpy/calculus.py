@@ -58,14 +58,14 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Integral by the trapezoidal rule; all arguments may be traced."""
     y = as_array(y)
-    axis = normalise_axis(axis, len(shape_of(y)))
+    number = normalise_axis(axis, len(shape_of(y)))
     if x is not None:
         x = as_array(x)
         if len(shape_of(x)) == 1:
-            dx = reshape(diff(x), (-1,) + (1,) * (len(shape_of(y)) - axis - 1))
+            dx = reshape(diff(x), (-1,) + (1,) * (len(shape_of(y)) - number - 1))
         else:
             dx = diff(x, axis=axis)
-    middle = y[on_axis(axis, slice(1, None))] + y[on_axis(axis, slice(None, -1))]
+    middle = y[on_axis(number, slice(1, None))] + y[on_axis(number, slice(None, -1))]
     return sum_(dx * middle / 2.0, axis=axis)
 
 
@@ -129,10 +129,17 @@ def _combined(d: Any, e: Any, values: Any, weights: Any) -> Any:
     return u / (d * (d + e)) * x + v / (d * e) * y + w / (e * (d + e)) * z
 
 
+def _vector(x: Any) -> Any:
+    x = as_array(x)
+    if len(shape_of(x)) > 1:
+        raise ValueError("object too deep for desired array")
+    return reshape(x, (-1,))
+
+
 @implements(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """Discrete convolution of two vectors."""
-    a, v = reshape(a, (-1,)), reshape(v, (-1,))
+    a, v = _vector(a), _vector(v)
     n, m = shape_of(a)[0], shape_of(v)[0]
     if n == 0 or m == 0:
         raise ValueError(("a" if n == 0 else "v") + " cannot be empty")
@@ -151,7 +158,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """Cross-correlation of two vectors, the second of them conjugated."""
-    a, v = reshape(a, (-1,)), conj(reshape(v, (-1,)))
+    a, v = _vector(a), conj(_vector(v))
     if mode == "same" and shape_of(a)[0] < shape_of(v)[0]:
         return flip(convolve(flip(a), v, mode))
     return convolve(a, flip(v), mode)

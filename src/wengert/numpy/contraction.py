@@ -60,11 +60,20 @@ def vecdot(x1: Any, x2: Any, /, out: Any = None, *, axis: int = -1) -> Any:
     return matmul(x[..., None, :], y[..., :, None])[..., 0, 0]
 
 
+def _need_axes(name: str, x: Any, count: int) -> Any:
+    x = as_array(x)
+    if len(shape_of(x)) < count:
+        raise ValueError(f"{name}: an operand does not have enough dimensions ({len(shape_of(x))} of {count})")
+    return x
+
+
 def _matvec(x: Any, y: Any) -> Any:
+    x, y = _need_axes("matvec", x, 2), _need_axes("matvec", y, 1)
     return matmul(x, as_array(y)[..., None])[..., 0]
 
 
 def _vecmat(x: Any, y: Any) -> Any:
+    x, y = _need_axes("vecmat", x, 1), _need_axes("vecmat", y, 2)
     return matmul(conj(as_array(x))[..., None, :], y)[..., 0, :]
 
 

@@ -17,11 +17,13 @@ from wengert.core.values import dtype_of, shape_of
 from wengert.errors import ConcretizationError, UnsupportedOperationError, fail
 from wengert.numpy import contraction, indexing, shaping
 from wengert.numpy.dispatch import as_array, call, concrete, implements, known_numbers, no_value, normalise_axes
+from wengert.numpy.indexing import take_along_axis
 from wengert.numpy.norms import as_inexact, as_matrices, matrix_norm, norm, vector_norm
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import moveaxis, reshape, swapaxes
-from wengert.numpy.ufuncs import absolute, conjugate, isnan, matmul, where
+from wengert.numpy.sorting import argsort
+from wengert.numpy.ufuncs import absolute, conjugate, isnan, matmul, sign, where
 from wengert.rules import decompositions as d
 from wengert.rules import determinants
 from wengert.rules import linalg as r
@@ -109,7 +111,7 @@ def solve(a: Any, b: Any) -> Any:
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = no_value) -> Any:
     """The derivative holds at constant rank, which singular values below the tolerance do not count for."""
-    a = as_matrices(a)
+    a = _square(a) if hermitian else as_matrices(a)
     if rcond is not None and rtol is not no_value:
         raise ValueError("`rtol` and `rcond` can't be both set.")
     if rcond is None:
@@ -125,9 +127,15 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = no_v
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares through the pseudo-inverse; the derivative holds at constant rank."""
     a, b = as_matrices(a), as_inexact(b)
-    m, n = shape_of(a)[-2:]
+    if len(shape_of(a)) != 2 or len(shape_of(b)) not in (1, 2):
+        raise LinAlgError("lstsq takes one matrix, and one vector or matrix")
+    m, n = shape_of(a)
+    if m != shape_of(b)[0]:
+        raise LinAlgError("Incompatible dimensions")
+    dtype = np.result_type(dtype_of(a), dtype_of(b))
+    a, b = shaping.cast(a, dtype), shaping.cast(b, dtype)
     if rcond is None:
-        rcond = max(m, n) * np.finfo(dtype_of(a)).eps
+        rcond = max(m, n) * np.finfo(dtype).eps
     s = svdvals(a)
     rank = sum_((s > rcond * max_(s, axis=-1, keepdims=True, initial=0.0)) * 1)
     x = matmul(pinv(a, rcond), b)
@@ -137,7 +145,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
         residuals = reshape(squares, (-1,))
     else:
         residuals = np.empty(0, r.real_dtype(a))
-    return x, residuals, rank, s
+    return x, residuals, shaping.cast(rank, np.intc), s
 
 
 def _has_full_rank(rank: Any, n: int) -> bool:
@@ -173,7 +181,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     if axes is not None:
         kept = [k for k in range(len(shape_of(a))) if k not in normalise_axes(axes, len(shape_of(a)))]
         a = shaping.transpose(a, (*kept, *axes))
-    shape = shape_of(a)[len(shape_of(b)) :]
+    shape = shape_of(a)[-(len(shape_of(a)) - len(shape_of(b))) :]
     size = math.prod(shape)
     if size**2 != math.prod(shape_of(a)):
         raise LinAlgError("Input arrays must satisfy prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])")
@@ -184,6 +192,8 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 def cond(x: Any, p: Any = None) -> Any:
     """Condition number: infinite for singular matrices, without a derivative there."""
     x = as_matrices(x)
+    if 0 in shape_of(x)[-2:]:
+        raise LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = svdvals(x)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
@@ -211,7 +221,9 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     if UPLO.upper() not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")
     a = _square(a)
-    return EighResult(*call(d.eigh, a if UPLO.upper() == "L" else _adjoint(a)))
+    if UPLO.upper() == "L":
+        return EighResult(*call(d.eigh, a))
+    return EighResult(*call(d.eigh, _adjoint(a), upper=True))
 
 
 @implements(np.linalg.eigvalsh)
@@ -241,7 +253,10 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     """
     a = as_matrices(a)
     if hermitian:
-        a = call(r.hermitian, _square(a))
+        w, v = eigh(_square(a))
+        order = argsort(absolute(w), axis=-1)[..., ::-1]
+        w, v = take_along_axis(w, order, -1), take_along_axis(v, order[..., None, :], -1)
+        return SVDResult(v, absolute(w), _adjoint(v * sign(w)[..., None, :])) if compute_uv else absolute(w)
     out = call(d.svd, a, full=bool(full_matrices and compute_uv))
     return SVDResult(*out) if compute_uv else out[1]
 
@@ -283,7 +298,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
     s = svd(a, compute_uv=False, hermitian=hermitian)
     if tol is None:
         scale = max(shape_of(a)[-2:]) * np.finfo(dtype_of(s)).eps if rtol is None else as_array(rtol)[..., None]
-        tol = scale * max_(s, axis=-1, keepdims=True)
+        tol = scale * max_(s, axis=-1, keepdims=True, initial=0.0)
     else:
         tol = as_array(tol)[..., None]
     return sum_((s > tol) * 1, axis=-1)

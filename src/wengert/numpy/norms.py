@@ -70,7 +70,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 @implements(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
     """Over the last two axes."""
-    return norm(as_matrices(x), ord=ord, axis=(-2, -1), keepdims=keepdims)
+    return norm(as_inexact(x), ord=ord, axis=(-2, -1), keepdims=keepdims)
 
 
 def _kept(out: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:

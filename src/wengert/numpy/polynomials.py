@@ -21,9 +21,21 @@ from wengert.rules import polynomials as r
 
 
 def _coefficients(p: Any) -> Any:
-    """A vector of coefficients, also from a `poly1d`."""
+    """Coefficients, also of a `poly1d`."""
     p = as_array(p.coeffs if isinstance(p, np.poly1d) else p)
     return p if shape_of(p) else reshape(p, (1,))
+
+
+def _vector(p: Any) -> Any:
+    p = _coefficients(p)
+    if len(shape_of(p)) > 1:
+        raise ValueError("Polynomial must be 1d only.")
+    return p
+
+
+def _factor(p: Any) -> Any:
+    p = _vector(p)
+    return p if shape_of(p)[0] else np.zeros(1, dtype_of(p))
 
 
 def _longer(p: Any, length: int) -> Any:
@@ -47,14 +59,14 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    """Product."""
-    return convolve(_coefficients(a1), _coefficients(a2))
+    """Product; leading zeros, which NumPy drops, stay."""
+    return convolve(_factor(a1), _factor(a2))
 
 
 @implements(np.polydiv)
 def polydiv(u: Any, v: Any) -> Any:
     """Quotient and remainder; zeros at the head of the remainder, which NumPy drops, stay."""
-    u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
+    u, v = _vector(u) + 0.0, _vector(v) + 0.0
     u, v = cast(u, np.result_type(dtype_of(u), dtype_of(v))), cast(v, np.result_type(dtype_of(u), dtype_of(v)))
     m, n = shape_of(u)[0], shape_of(v)[0]
     quotient = []
@@ -72,7 +84,7 @@ def polyder(p: Any, m: int = 1) -> Any:
     m = operator.index(m)
     if m < 0:
         raise ValueError("Order of derivative must be positive (see polyint)")
-    p = _coefficients(p)
+    p = _vector(p)
     for _ in range(m):
         p = p[:-1] * np.arange(shape_of(p)[0] - 1, 0, -1)
     return p
@@ -89,7 +101,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
         constants = constants * np.ones(m)
     if shape_of(constants)[0] < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
-    p = _coefficients(p)
+    p = _vector(p)
     for i in range(m):
         p = concatenate([p / np.arange(shape_of(p)[0], 0, -1), constants[i : i + 1]])
     return p
@@ -123,7 +135,8 @@ def poly(seq_of_zeros: Any) -> Any:
     if len(shape) > 1:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     a = reshape(a, (-1,))
-    result = np.ones(1)
+    a = a if dtype_of(a).kind in "fc" else a * 1.0
+    result = np.ones(1, dtype_of(a))
     for k in range(shape_of(a)[0]):
         result = convolve(result, stack([np.ones((), dtype_of(a)), -a[k]]))
     return result.real if dtype_of(a).kind == "c" and _are_paired(known_numbers(a)) else result
@@ -137,8 +150,8 @@ def _are_paired(zeros: np.ndarray | None) -> bool:
 def _characteristic(a: Any) -> Any:
     """No eigenvalues are needed, so that coinciding ones do no harm."""
     n = shape_of(a)[0]
-    eye = np.eye(n)
     a = a if dtype_of(a).kind in "fc" else a * 1.0
+    eye = np.eye(n, dtype=dtype_of(a))
     coefficients, m = [np.ones((), dtype_of(a))], eye
     for k in range(1, n + 1):
         product = matmul(a, m)

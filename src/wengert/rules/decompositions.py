@@ -70,13 +70,13 @@ def _undefined(x: Any, places: Any, with_values: bool) -> Any:
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------------------------
 
 
-def _eigh_jvp(tangents: Sequence[Any], out: Any, a: Any) -> tuple[Any, Any]:
+def _eigh_jvp(tangents: Sequence[Any], out: Any, a: Any, *, upper: bool = False) -> tuple[Any, Any]:
     w, v = out
     turned = matmul(adjoint(v), matmul(hermitian(tangents[0]), v))
     return _real(diagonal(turned)), matmul(v, strong_scale(_inverse_gaps(w), turned))
 
 
-def _eigh_vjp(ct: Any, out: Any, a: Any, with_values: bool) -> Any:
+def _eigh_vjp(ct: Any, out: Any, a: Any, with_values: bool, *, upper: bool = False) -> Any:
     (w, v), (cw, cv) = out, ct
     # Only the skew part of vᴴ·cv turns eigenvectors against each other.
     turning = matmul(adjoint(v), cv)
@@ -85,8 +85,13 @@ def _eigh_vjp(ct: Any, out: Any, a: Any, with_values: bool) -> Any:
     return hermitian_transpose(matmul(matmul(v, inner) + v * as_row(cw), adjoint(v)))
 
 
-#: Eigenvalues and eigenvectors of the Hermitian matrix in the lower triangle of the argument.
-eigh = Decomposition(lambda a: tuple(np.linalg.eigh(a)), jvp=_eigh_jvp, vjp=_eigh_vjp, multiple=True, name="eigh")
+def _numpy_eigh(a: Any, *, upper: bool = False) -> Any:
+    return tuple(np.linalg.eigh(np.conj(np.swapaxes(a, -1, -2)), "U") if upper else np.linalg.eigh(a))
+
+
+#: Eigenvalues and eigenvectors of the Hermitian matrix in the lower triangle of the argument. With upper=True it is
+#: handed to LAPACK as the upper triangle of the adjoint, which may choose other phases.
+eigh = Decomposition(_numpy_eigh, jvp=_eigh_jvp, vjp=_eigh_vjp, multiple=True, name="eigh")
 eigh.values_vjp = eigh_values_vjp
 
 

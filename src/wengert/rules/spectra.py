@@ -115,7 +115,7 @@ hermitian_spectrum = Stacked(
 )
 
 
-def eigh_values_vjp(c: Any, out: Any, a: Any) -> Any:
+def eigh_values_vjp(c: Any, out: Any, a: Any, *, upper: bool = False) -> Any:
     w, v = out
     return hermitian_transpose(hermitian_spectrum(a, as_row(c), as_row(w), v, constant=is_constant(c)))
 
