@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -490,3 +490,19 @@ def test_full_jacobian_through_the_namespace_by_its_other_name():
 
     x = np.array([0.3, -1.0, 2.0])
     np.testing.assert_array_equal(jacobian(lambda x: program(np, x))(x), jacobian(lambda x: program(wnp, x))(x))
+
+
+def test_named_tuples_of_arrays_without_derivatives():
+    class Pair(NamedTuple):
+        a: Any
+        b: Any
+
+    def f(x):
+        z = wnp.zeros(2)
+        z[0] = 1.0
+        for stacked in (wnp.stack(Pair(z, z)), np.stack(Pair(z, z)), wnp.stack(Pair(z[0], z[1]))):
+            assert isinstance(stacked, Array)
+        assert wnp.linalg.eigh(wnp.eye(2)).eigenvalues.shape == (2,)
+        return wnp.sum(wnp.stack(Pair(x, z)))
+
+    np.testing.assert_array_equal(grad(f)(np.ones(2)), np.ones(2))

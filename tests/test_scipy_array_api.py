@@ -149,3 +149,21 @@ def test_a_condition_without_axes_as_index():
         return z + wnp.sum(rows)
 
     assert grad(f)(3.0) == 8.0
+
+
+def test_results_without_axes_can_be_assigned_to(monkeypatch: pytest.MonkeyPatch):
+    def f(x):
+        a, b, c, d = wnp.sum(x), wnp.sum(x), wnp.sum(x), wnp.max(wnp.zeros(3))
+        a[...] = 3.0 * x[0]
+        b[wnp.asarray(True)] = 2.0 * x[1]
+        c[()] += x[0]
+        d[...] = x[2]
+        return a + 10.0 * b + 100.0 * c + 1000.0 * d
+
+    x = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match="item assignment"):
+        grad(f)(x)
+    monkeypatch.setattr(config, "array_api", True)
+    np.testing.assert_array_equal(grad(f)(x), [203.0, 120.0, 1100.0])
+    np.testing.assert_array_equal(jit(grad(f))(x), [203.0, 120.0, 1100.0])
+    np.testing.assert_array_equal(vmap(grad(f))(np.stack([x, x])), [[203.0, 120.0, 1100.0]] * 2)

@@ -19,8 +19,9 @@ cache_bytes : int
     ``WENGERT_CACHE_BYTES``, or 256 MiB.
 array_api : bool
     Whether integers and truth values that are computed from an Array are Arrays, too, as the array API standard wants
-    it (code that is written for it refuses a mixture), and not plain ndarrays, which are faster. Default: whether
-    ``SCIPY_ARRAY_API`` is set, which makes SciPy's functions use the standard.
+    it (code that is written for it refuses a mixture), and not plain ndarrays, which are faster; and whether what
+    reductions return can be assigned to, like other arrays. Default: whether ``SCIPY_ARRAY_API`` is set, which makes
+    SciPy's functions use the standard.
 
 Examples
 --------

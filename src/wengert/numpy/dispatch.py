@@ -189,12 +189,15 @@ def on_plain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _contents(x: Any) -> Any:
     if isinstance(x, Array):
         return x.immutable_value
-    return type(x)(map(_contents, x)) if type(x) in (list, tuple) else x
+    if isinstance(x, (list, tuple)):  # also named ones, which NumPy takes for tuples
+        return (list if isinstance(x, list) else tuple)(map(_contents, x))
+    return x
 
 
 def _as_handles(x: Any) -> Any:
     if isinstance(x, (tuple, list)):
-        return type(x)(map(_as_handles, x))
+        parts = [_as_handles(y) for y in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     return wrap(x) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
