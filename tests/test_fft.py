@@ -72,6 +72,8 @@ def test_several_axes(name, norm):
 def test_axes_that_occur_twice():
     agrees(lambda x: np.fft.fftn(x, axes=(0, 0)), _c(3, 2))
     agrees(lambda x: np.fft.ifftn(x, s=(4, 2), axes=(1, 1)), _c(3, 2))
+    agrees(lambda x: np.fft.rfftn(x, axes=(0, 0)), _r(3, 2))
+    agrees(lambda x: np.fft.irfftn(x, axes=(0, 0)), _c(3, 2))
 
 
 @pytest.mark.parametrize("axes", [None, 0, (0, 1), (-1,)])

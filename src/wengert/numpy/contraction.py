@@ -159,7 +159,7 @@ def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = Fa
     else:
         last = len(operands) - len(operands) % 2
         operands = tuple(_outline(x) if i % 2 == 0 and i < last else x for i, x in enumerate(operands))
-    return np.einsum_path(*operands, optimize=optimize, einsum_call=einsum_call)
+    return np.einsum_path(*operands, optimize=optimize, einsum_call=einsum_call)  # type: ignore[call-overload]
 
 
 def _outline(x: Any) -> np.ndarray:

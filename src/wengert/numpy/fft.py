@@ -53,7 +53,7 @@ def _axes(x: Any, s: Any, axes: Any) -> tuple[list[int | None], list[int]]:
     if s is not None and len(s) != len(numbers):
         raise ValueError("Shape and axes have different lengths.")
     if s is None:
-        return [None] * len(numbers), numbers
+        return [shape_of(x)[a] for a in numbers], numbers
     return [
         None if n is None else shape_of(x)[a] if n == -1 else int(n) for n, a in zip(s, numbers, strict=True)
     ], numbers
@@ -151,7 +151,7 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None, out
     x = as_array(a)
     lengths, numbers = _axes(x, s, axes)
     x = _transform(r.ifft, x, lengths[:-1], numbers[:-1], norm)
-    return irfft(x, lengths[-1], numbers[-1], norm)
+    return irfft(x, None if s is None else lengths[-1], numbers[-1], norm)
 
 
 @implements(np.fft.fft2)

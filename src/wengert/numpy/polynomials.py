@@ -121,7 +121,7 @@ def roots_of(c: Any, basis: str) -> Any:
     if shape_of(c)[0] < 2:
         return np.zeros(0)
     found = call(r.roots, c, basis=basis)
-    numbers = known_numbers(found)
+    numbers: Any = known_numbers(found)
     return found if numbers is None or dtype_of(c).kind == "c" or np.any(numbers.imag) else found.real
 
 
@@ -136,7 +136,7 @@ def poly(seq_of_zeros: Any) -> Any:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     a = reshape(a, (-1,))
     a = a if dtype_of(a).kind in "fc" else a * 1.0
-    result = np.ones(1, dtype_of(a))
+    result: Any = np.ones(1, dtype_of(a))
     for k in range(shape_of(a)[0]):
         result = convolve(result, stack([np.ones((), dtype_of(a)), -a[k]]))
     return result.real if dtype_of(a).kind == "c" and _are_paired(known_numbers(a)) else result

@@ -189,7 +189,7 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     if dtype_of(a).kind != "c":
         return a
     limit = tol * np.finfo(dtype_of(a)).eps if tol > 1 else tol
-    numbers = known_numbers(a)  # of all examples of a batch
+    numbers: Any = known_numbers(a)  # of all examples of a batch
     return a.real if numbers is not None and np.all(np.absolute(numbers.imag) < limit) else a
 
 
