@@ -519,6 +519,14 @@ INDEXING: list[Call] = [
     _c("apply_along_axis", np.diag, -1, X, WRT=(2,)),
 ]
 
+EMATH: list[Call] = [
+    *(_c(f"emath.{n}", x, VMAP=False) for n in ("sqrt", "log", "log2", "log10") for x in (X, POSITIVE, COMPLEX)),
+    *(_c(f"emath.{n}", x, VMAP=False) for n in ("arccos", "arcsin", "arctanh") for x in (UNIT, 2 * UNIT + 0.1j, 3 * X)),
+    _c("emath.logn", np.float64(3.0), X, VMAP=False),
+    _c("emath.power", X, SCALAR, VMAP=False),
+    _c("emath.power", POSITIVE, [2, -1, 3], VMAP=False),
+]
+
 REDUCTIONS: list[Call] = [
     *(_c(name, X) for name in _REDUCTIONS),
     *(_c(name, CUBE, axis=(0, -1)) for name in _REDUCTIONS),
@@ -776,6 +784,7 @@ CALLS: list[Call] = [
     *SHAPING,
     *INDEXING,
     *REDUCTIONS,
+    *EMATH,
     *SORTING,
     *CONTRACTION,
     *CALCULUS,

@@ -182,3 +182,17 @@ def test_linear_system_in_complex_arithmetic():
     dA, db = np.array([[0.1, 1j], [0.3 - 0.2j, 0.5]]), W[:2]
     numeric = (f(A + 1e-6 * dA, b + 1e-6 * db) - f(A - 1e-6 * dA, b - 1e-6 * db)) / 2e-6
     assert np.isclose(dot(gA, dA) + dot(gb, db), numeric, rtol=1e-7)
+
+
+@pytest.mark.parametrize("f", [np.arcsin, np.arccos, np.arctanh, np.arccosh, np.sqrt, np.log])
+@pytest.mark.parametrize("x", [2.1, -2.1])
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_both_sides_of_branch_cuts(f, x, zero):
+    """The sign of a zero imaginary part says on which side of the cut a number lies."""
+    h = 1e-5
+    slope = (f(complex(x + h, zero)) - f(complex(x - h, zero))) / (2 * h)
+    z = np.complex128(complex(x, zero))
+    np.testing.assert_allclose(derivative(f, z), slope, rtol=1e-8)
+    y = np.complex128(complex(zero, x))
+    slope = (np.arcsinh(complex(zero, x + h)) - np.arcsinh(complex(zero, x - h))) / (2j * h)
+    np.testing.assert_allclose(derivative(np.arcsinh, y), slope, rtol=1e-8)

@@ -271,6 +271,21 @@ def test_flat_reads():
     np.testing.assert_allclose(grad(f)(X), grad(lambda x: f(_Flat(x)))(X))
 
 
+def test_flat_is_an_iterator():
+    def f(x: Any) -> Any:
+        flat = x.flat
+        first, second = next(flat), next(flat)
+        assert (flat.index, flat.coords, flat.base is x) == (2, (0, 2), True)
+        assert (flat > 0).shape == (x.size,)
+        assert (x.flat == x.flat).all()
+        total = sum(v for v in flat)  # the rest
+        return first * second + total + np.sum(np.sin(x.flat)) + np.sum(x.flat)
+
+    expected = np.cos(X) + 2.0
+    expected[0, :2] += X[0, 1::-1] - 1.0
+    np.testing.assert_allclose(grad(f)(X), expected)
+
+
 class _Flat:
     """The same, spelled out."""
 

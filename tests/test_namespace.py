@@ -169,6 +169,45 @@ def test_derivatives(call):
     check_grads(f, active, order=call.order)
 
 
+@pytest.mark.parametrize("call", [c for c in CALLS if c.body is None and "." not in c.name], ids=ids)
+@pytest.mark.filterwarnings("ignore:Mean of empty slice|All-NaN|Degrees of freedom:RuntimeWarning")
+def test_out(call):
+    """out= stores the result, and refuses a plain array where that would lose a derivative."""
+    numpys = getattr(np, call.name)
+    takes_out = isinstance(numpys, np.ufunc) or "out" in getattr(inspect.signature(numpys), "parameters", {})
+    active = tuple(call.args[i] for i in call.active)
+    expected = call(np, *active)
+    if not takes_out or isinstance(expected, tuple) or len(call.args) > 3 or not active:
+        return
+    expected = np.asarray(expected)
+    traced = []
+
+    def f(*active: Any) -> Any:
+        out = wnp.zeros(expected.shape, dtype=expected.dtype)
+        args = iter(active)
+        values = [next(args) if i in call.active else a for i, a in enumerate(call.args)]
+        assert getattr(wnp, call.name)(*values, **call.kwargs, out=out) is out
+        np.testing.assert_allclose(plain_value(out), expected, rtol=1e-5)
+        traced.append(isinstance(out._peek(), Value))
+        plain = np.zeros(expected.shape, dtype=expected.dtype)
+        if traced[-1]:
+            with pytest.raises(errors.ConcretizationError, match="out="):
+                getattr(wnp, call.name)(*values, **call.kwargs, out=plain)
+        else:
+            assert getattr(wnp, call.name)(*values, **call.kwargs, out=plain) is plain
+        return differentiable(out) or 1.0
+
+    def plainly(*active: Any) -> Any:
+        return differentiable(call(wnp, *active)) or 1.0
+
+    with np.errstate(invalid="ignore"):
+        _, dots = jvp(f, active, active)
+        _, wanted = jvp(plainly, active, active)
+    if traced[0]:
+        for a, b in zip(leaves(dots), leaves(wanted), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
 def real_inner(a: Any, b: Any) -> float:
     return sum(float(np.real(np.sum(np.conj(x) * y))) for x, y in zip(leaves(a), leaves(b), strict=True))
 

@@ -146,9 +146,7 @@ def _empty_like(
     layout = layout_of(a) if isinstance(a, Array) else None
     if not isinstance(layout, np.ndarray) or layout.shape != shape_of(a):
         layout = np.broadcast_to(np.zeros((), dtype_of(a)), shape_of(a))
-    out = np.empty_like(
-        layout, dtype_of(a) if dtype is None else dtype, order, shape=None if shape is None else _plain(shape)
-    )
+    out = np.empty_like(layout, dtype=dtype, order=order, shape=_plain(shape))  # type: ignore[call-overload]
     out.fill(0)
     return wrap_owned(out)
 

@@ -170,9 +170,22 @@ class Flat:
 
     def __init__(self, array: Array) -> None:
         self.base = array
+        self.index = 0
+
+    @property
+    def coords(self) -> tuple[int, ...]:
+        """Index of the element that comes next."""
+        return tuple(int(i) for i in np.unravel_index(self.index, self.base.shape))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(shaping.ravel(self.base))
+        return self
+
+    def __next__(self) -> Any:
+        if self.index >= self.base.size:
+            self.index = 0
+            raise StopIteration
+        self.index += 1
+        return shaping.ravel(self.base)[self.index - 1]
 
     def __len__(self) -> int:
         return self.base.size
@@ -188,9 +201,20 @@ class Flat:
         args = [shaping.ravel(a.base) if isinstance(a, Flat) else a for a in args]
         return func(*args, **kwargs)
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return getattr(ufunc, method)(*(x.copy() if isinstance(x, Flat) else x for x in inputs), **kwargs)
+
     def copy(self) -> Any:
         """Return a flat copy."""
         return shaping.copy(shaping.ravel(self.base))
+
+
+def _compared(name: str) -> Callable[[Flat, Any], Any]:
+    return lambda self, other: getattr(self.copy(), name)(other.copy() if isinstance(other, Flat) else other)
+
+
+for _name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
+    setattr(Flat, _name, _compared(_name))
 
 
 def _set_flat(self: Array, value: Any) -> None:

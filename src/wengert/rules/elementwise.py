@@ -48,8 +48,8 @@ logaddexp2 = Elementwise(np.logaddexp2, lambda x, y: _sigmoid((x - y) * LOG2), l
 sin = Elementwise(np.sin, lambda x: cos(x))
 cos = Elementwise(np.cos, lambda x: -sin(x))
 tan = Elementwise(np.tan, lambda out: 1 + square(out))
-arcsin = Elementwise(np.arcsin, lambda x: reciprocal(sqrt((1 - x) * (1 + x))), singular=True)
-arccos = Elementwise(np.arccos, lambda x: -reciprocal(sqrt((1 - x) * (1 + x))), singular=True)
+arcsin = Elementwise(np.arcsin, lambda x: reciprocal(_root_of_one_minus_square(x)), singular=True)
+arccos = Elementwise(np.arccos, lambda x: -reciprocal(_root_of_one_minus_square(x)), singular=True)
 arctan = Elementwise(np.arctan, lambda x: reciprocal(1 + square(x)), singular=True)
 arctan2 = Elementwise(
     np.arctan2, lambda x, y: y / _squared_norm(x, y), lambda x, y: -(x / _squared_norm(x, y)), singular=True
@@ -57,8 +57,8 @@ arctan2 = Elementwise(
 sinh = Elementwise(np.sinh, lambda x: cosh(x))
 cosh = Elementwise(np.cosh, lambda x: sinh(x))
 tanh = Elementwise(np.tanh, lambda out: 1 - square(out))
-arcsinh = Elementwise(np.arcsinh, lambda x: reciprocal(sqrt(square(x) + 1)), singular=True)
-arccosh = Elementwise(np.arccosh, lambda x: reciprocal(sqrt(x - 1) * sqrt(x + 1)), singular=True)
+arcsinh = Elementwise(np.arcsinh, lambda x: reciprocal(sqrt(_plus_one(square(x)))), singular=True)
+arccosh = Elementwise(np.arccosh, lambda x: reciprocal(sqrt(x - 1) * sqrt(_plus_one(x))), singular=True)
 arctanh = Elementwise(np.arctanh, lambda x: reciprocal((1 - x) * (1 + x)), singular=True)
 deg2rad = Elementwise(np.deg2rad, lambda: np.pi / 180)
 rad2deg = Elementwise(np.rad2deg, lambda: 180 / np.pi)
@@ -169,6 +169,18 @@ def _log_or_zero(x: Any, out: Any) -> Any:
 
 def _sigmoid(x: Any) -> Any:
     return 0.5 * (tanh(0.5 * x) + 1)
+
+
+def _plus_one(x: Any) -> Any:
+    """x + 1, for complex numbers with the sign of a zero imaginary part: on which side of a branch cut x lies."""
+    return -(-x - 1) if dtype_of(x).kind == "c" else x + 1  # subtracting 1 keeps the sign, adding it does not
+
+
+def _root_of_one_minus_square(x: Any) -> Any:
+    """√(1 - x²)."""
+    if dtype_of(x).kind == "c":
+        return sqrt(-(x - 1)) * sqrt(_plus_one(x))
+    return sqrt((1 - x) * (1 + x))
 
 
 def _squared_norm(x: Any, y: Any) -> Any:
