@@ -101,7 +101,7 @@ def _recursion_batch(size: int, args: Any, batched: Sequence[bool], *, axis: int
     return recursion(args[0], args[1], axis=axis + 1)
 
 
-def _recursion(a: np.ndarray, x: np.ndarray, *, axis: int) -> np.ndarray:
+def _recursion(a: np.ndarray, x: np.ndarray, *, axis: int) -> Any:
     return scipy.signal.lfilter(np.ones(1, np.result_type(a, x, np.float32)), a, x, axis=axis)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -277,13 +279,25 @@ def lstsq(
 # Sylvester and Lyapunov equations ------------------------------------------------------------------------------------
 
 
-@implements(sl.solve_sylvester)
+def _of_one_kind(function: Callable[..., Any], matrices: int) -> Callable[..., Any]:
+    """Make all matrices complex if one is: SciPy 1.17 hands a real Schur form to a solver for complex triangles."""
+
+    @functools.wraps(function)
+    def on_plain(*args: Any, **kwargs: Any) -> Any:
+        if any(np.iscomplexobj(a) for a in args[:matrices]):
+            args = (*(np.asarray(a, complex) for a in args[:matrices]), *args[matrices:])
+        return function(*args, **kwargs)
+
+    return on_plain
+
+
+@implements(_of_one_kind(sl.solve_sylvester, 3))
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """Solution of a @ x + x @ b = q. No derivative (NaN) where a and -b have an eigenvalue in common."""
     return call(m.sylvester, _square(a), _square(b), as_matrices(q), strict=False)
 
 
-@implements(sl.solve_continuous_lyapunov)
+@implements(_of_one_kind(sl.solve_continuous_lyapunov, 2))
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
     """Solution of a @ x + x @ aᴴ = q."""
     a, q = _square(a), _square(q)
@@ -295,7 +309,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
 solve_lyapunov = solve_continuous_lyapunov
 
 
-@implements(sl.solve_discrete_lyapunov)
+@implements(_of_one_kind(sl.solve_discrete_lyapunov, 2))
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
     """Solution of a @ x @ aᴴ - x + q = 0."""
     a, q = _square(a), _square(q)
