@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wengert.rules.special import bessel, error_functions, gammas, integrals, log_sums, logistic
+from wengert.rules.special import bessel, error_functions, gammas, incomplete, integrals, log_sums, logistic
 
 from .sample import Sample
 
@@ -72,8 +72,8 @@ _BINARY = [
 #: Functions whose first argument is a constant: primitive, orders, interval.
 _ORDERED = [
     (gammas.polygamma, (1, 2, 3), (0.9, 4)),
-    (gammas.gammainc, (0.5, 1.0, 3.0), (0.5, 4)),
-    (gammas.gammaincc, (0.5, 1.0, 3.0), (0.5, 4)),
+    (incomplete.gammainc, (0.5, 1.0, 3.0), (0.5, 4)),
+    (incomplete.gammaincc, (0.5, 1.0, 3.0), (0.5, 4)),
     *((f, (0, 1, 2.5), (0.8, 3)) for f in (bessel.jv, bessel.yv, bessel.iv, bessel.kv, bessel.ive, bessel.kve)),
 ]
 
@@ -102,7 +102,7 @@ SAMPLES = [
         for f, orders, x in _ORDERED
         for order in orders
     ),
-    Sample(gammas.betainc, (np.array([2.0, 0.7]), np.array([1.5, 1.0]), np.array([0.3, 0.6])), wrt=(2,)),
+    Sample(incomplete.betainc, (np.array([2.0, 0.7]), np.array([1.5, 1.0]), np.array([0.3, 0.6])), wrt=(2,)),
     # Strong zeros, poles and ends of domains
     Sample(logistic.xlogy, (0.0, 0.0), smooth=False, expected=[-_INF, 0.0]),
     Sample(logistic.xlogy, (0.0, 2.0), note="0 times a finite logarithm"),

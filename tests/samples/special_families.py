@@ -14,8 +14,8 @@ from wengert.rules.special import elliptic as e
 from wengert.rules.special import error_functions as f
 from wengert.rules.special import gammas as g
 from wengert.rules.special import hypergeometric as h
+from wengert.rules.special import incomplete, logistic, noncentral
 from wengert.rules.special import integrals as i
-from wengert.rules.special import logistic
 from wengert.rules.special import orthogonal as o
 
 from .sample import Sample
@@ -93,6 +93,26 @@ _DERIVABLE: list[tuple[Primitive, *tuple[_Interval, ...]]] = [
     (e.ellipj_dn, (-4, 4), (0.2, 0.8)),
     (e.ellipj_am, (-4, 4), (0.2, 0.8)),
     (e.agm, (0.5, 3), (0.5, 3)),
+    (incomplete.gammainc, (0.5, 3), (0.5, 4)),
+    (incomplete.gammaincc, (0.5, 3), (0.5, 4)),
+    (incomplete.gammaincinv, (0.5, 3), (0.2, 0.8)),
+    (incomplete.gammainccinv, (0.5, 3), (0.2, 0.8)),
+    (incomplete.betainc, (0.7, 3), (0.7, 3), (0.2, 0.8)),
+    (incomplete.betaincc, (0.7, 3), (0.7, 3), (0.2, 0.8)),
+    (incomplete.betaincinv, (0.7, 3), (0.7, 3), (0.2, 0.8)),
+    (incomplete.betainccinv, (0.7, 3), (0.7, 3), (0.2, 0.8)),
+    (d.gdtr, (0.5, 2), (0.7, 3), (0.5, 2)),
+    (d.gdtrc, (0.5, 2), (0.7, 3), (0.5, 2)),
+    (d.gdtria, (0.2, 0.8), (0.7, 3), (0.5, 2)),
+    (d.gdtrix, (0.5, 2), (0.7, 3), (0.2, 0.8)),
+    (d.chdtr, (1.5, 4), (0.5, 4)),
+    (d.chdtrc, (1.5, 4), (0.5, 4)),
+    (d.chdtri, (1.5, 4), (0.2, 0.8)),
+    (d.fdtr, (2, 5), (2, 5), (0.5, 2)),
+    (d.fdtrc, (2, 5), (2, 5), (0.5, 2)),
+    (d.fdtri, (2, 5), (2, 5), (0.3, 0.8)),
+    (d.stdtr, (2, 5), (-2, 2)),
+    (d.stdtrit, (2, 5), (0.2, 0.8)),
     (d.owens_t, (-2, 2), (-2, 2)),
     (d.tklmbda, (-0.5, 0.5), (0.2, 0.8)),
     (d.tklmbda, (-0.5, 0.5), (-0.8, -0.2)),
@@ -108,11 +128,6 @@ _ORDERED: list[tuple[Primitive, tuple[Any, ...], *tuple[_Interval, ...]]] = [
     *((p, (n,), (0.8, 3)) for p in (b.yn, b.kn) for n in (0, 2)),
     *((p, (n,), (0.8, 3)) for p in (b.spherical_jn, b.spherical_yn, b.spherical_in, b.spherical_kn) for n in (0, 2)),
     *((p, (v,), (0.5, 3)) for p in (b.struve, b.modstruve) for v in (0, 1.5)),
-    (g.gammaincinv, (1.5,), (0.2, 0.8)),
-    (g.gammainccinv, (1.5,), (0.2, 0.8)),
-    (g.betaincc, (1.5, 0.8), (0.2, 0.8)),
-    (g.betaincinv, (1.5, 0.8), (0.2, 0.8)),
-    (g.betainccinv, (1.5, 0.8), (0.2, 0.8)),
     (g.zeta, (2.5,), (0.5, 3)),
     (i.expn, (0,), (0.5, 3)),
     (i.expn, (1,), (0.5, 3)),
@@ -162,9 +177,6 @@ _ORDERED: list[tuple[Primitive, tuple[Any, ...], *tuple[_Interval, ...]]] = [
     *((o.assoc_legendre_p, (3, m), (-0.7, 0.7)) for m in (-1, 0, 3)),
     *((o.sph_legendre_p, (3, m), (0.3, 2)) for m in (-1, 0, 3)),
     *((o.sph_harm_y, (3, m), (0.3, 2), (-2, 2)) for m in (-1, 0, 3)),
-    (d.chdtr, (2.5,), (0.5, 4)),
-    (d.chdtrc, (2.5,), (0.5, 4)),
-    (d.chdtri, (2.5,), (0.2, 0.8)),
     (d.pdtr, (2.5,), (0.5, 4)),
     (d.pdtrc, (2.5,), (0.5, 4)),
     (d.pdtri, (2,), (0.2, 0.8)),
@@ -174,16 +186,11 @@ _ORDERED: list[tuple[Primitive, tuple[Any, ...], *tuple[_Interval, ...]]] = [
     (d.nbdtr, (2, 5), (0.2, 0.8)),
     (d.nbdtrc, (2, 5), (0.2, 0.8)),
     (d.nbdtri, (2, 5), (0.2, 0.8)),
-    (d.fdtr, (3.5, 5.2), (0.5, 2)),
-    (d.fdtrc, (3.5, 5.2), (0.5, 2)),
-    (d.fdtri, (3.5, 5.2), (0.2, 0.8)),
-    (d.stdtr, (3.5,), (-2, 2)),
     (d.stdtr, (np.inf,), (-2, 2)),
-    (d.stdtrit, (3.5,), (0.2, 0.8)),
-    (d.ncfdtr, (3.5, 5.2), (0.5, 2), (0.5, 2)),
-    (d.ncfdtri, (3.5, 5.2), (0.5, 2), (0.2, 0.8)),
-    (d.nctdtr, (3.5,), (-2, 2), (-2, 2)),
-    (d.nctdtrit, (3.5,), (-1, 1), (0.2, 0.8)),
+    (noncentral.ncfdtr, (3.5, 5.2), (0.5, 2), (0.5, 2)),
+    (noncentral.ncfdtri, (3.5, 5.2), (0.5, 2), (0.2, 0.8)),
+    (noncentral.nctdtr, (3.5,), (-2, 2), (-2, 2)),
+    (noncentral.nctdtrit, (3.5,), (-1, 1), (0.2, 0.8)),
 ]
 
 #: Functions of which SciPy's versions for single precision return NaN, do not return, or warn.
@@ -210,14 +217,10 @@ _SOME: list[tuple[Primitive, tuple[Any, ...], tuple[int, ...]]] = [
     (i.lambertw, (_u((-0.3, -0.1), 3), np.array(-1), 1e-8), (0,)),
     (o.diric, (_u((-3, 3), 3), np.array([1, 4, 5])), (0,)),
     (o.diric, (np.array([0.0, 2 * np.pi]), np.array(4)), (0,)),
-    (d.gdtr, (_u((0.5, 2), 2, 1), 1.5, _u((0.5, 2), 3)), (0, 2)),
-    (d.gdtrc, (_u((0.5, 2), 2, 1), 1.5, _u((0.5, 2), 3)), (0, 2)),
-    (d.gdtria, (_u((0.2, 0.8), 2, 1), 1.5, _u((0.5, 2), 3)), (0, 2)),
-    (d.gdtrix, (_u((0.5, 2), 2, 1), 1.5, _u((0.2, 0.8), 3)), (0, 2)),
-    (d.chndtr, (_u((0.5, 4), 2, 1), 2.5, _u((0.2, 3), 3)), (0, 2)),
-    (d.chndtrix, (_u((0.3, 0.7), 2, 1), 2.5, _u((0.5, 2), 3)), (0, 2)),
-    (d.chndtrinc, (_u((3.5, 5), 2, 1), 2.5, _u((0.2, 0.4), 3)), (0, 2)),
-    (d.nctdtrinc, (3.5, _u((0.2, 0.8), 2, 1), _u((-1, 1), 3)), (1, 2)),
+    (noncentral.chndtr, (_u((0.5, 4), 2, 1), 2.5, _u((0.2, 3), 3)), (0, 2)),
+    (noncentral.chndtrix, (_u((0.3, 0.7), 2, 1), 2.5, _u((0.5, 2), 3)), (0, 2)),
+    (noncentral.chndtrinc, (_u((3.5, 5), 2, 1), 2.5, _u((0.2, 0.4), 3)), (0, 2)),
+    (noncentral.nctdtrinc, (3.5, _u((0.2, 0.8), 2, 1), _u((-1, 1), 3)), (1, 2)),
     # Points where a formula of another kind would divide 0 by 0
     (g.binom, (np.array([2.0, 3.5]), np.array([3.0, -1.0])), (0, 1)),
     (g.poch, (np.array([-2.0, -2.5]), np.array([0.5, 1.0])), (0, 1)),
@@ -246,7 +249,7 @@ _SOME: list[tuple[Primitive, tuple[Any, ...], tuple[int, ...]]] = [
     (o.sph_harm_y, (np.array([3, 3]), np.array([-1, 3]), np.array([-1.0, 4.0]), np.array([0.3, 5.0])), (2, 3)),
     (b.it2struve0, (np.zeros(1),), (0,)),
     (d.tklmbda, (np.array([0.3, -0.7]), np.array([4.0, 2.0])), (0, 1)),
-    (d.ncfdtr, (3.5, 5.2, np.array([50.0, 400.0]), np.array([20.0, 100.0])), (2, 3)),
+    (noncentral.ncfdtr, (3.5, 5.2, np.array([50.0, 400.0]), np.array([20.0, 100.0])), (2, 3)),
 ]
 _COMPLEX: list[tuple[Primitive, tuple[Any, ...]]] = [
     *((p, ()) for p in (f.erfcx, f.dawsn, f.wofz, f.log_ndtr, f.fresnel, g.gamma, g.rgamma, b.airy)),
@@ -271,21 +274,10 @@ _VALUES: list[tuple[Primitive, tuple[Any, ...]]] = [
     (h.mathieu_b, (2, 0.7)),
     (h.pro_cv, (1, 2, 0.9)),
     (h.obl_cv, (1, 2, 0.9)),
-    (d.gdtrib, (1.2, 0.4, 1.5)),
-    (d.chdtriv, (0.4, 1.5)),
-    (d.pdtrik, (0.4, 1.5)),
-    (d.btdtria, (0.4, 1.5, 0.3)),
-    (d.btdtrib, (1.5, 0.4, 0.3)),
-    (d.bdtrik, (0.4, 5.0, 0.3)),
-    (d.bdtrin, (2.0, 0.4, 0.3)),
-    (d.nbdtrik, (0.4, 5.0, 0.3)),
-    (d.nbdtrin, (2.0, 0.4, 0.3)),
-    (d.fdtridfd, (3.5, 0.6, 1.2)),
-    (d.stdtridf, (0.7, 0.6)),
-    (d.chndtridf, (1.5, 0.4, 1.2)),
-    (d.ncfdtridfd, (3.5, 0.6, 1.2, 1.5)),
-    (d.ncfdtridfn, (0.6, 3.5, 1.2, 1.5)),
-    (d.nctdtridf, (0.7, 0.3, 0.8)),
+    (noncentral.chndtridf, (1.5, 0.4, 1.2)),
+    (noncentral.ncfdtridfd, (3.5, 0.6, 1.2, 1.5)),
+    (noncentral.ncfdtridfn, (0.6, 3.5, 1.2, 1.5)),
+    (noncentral.nctdtridf, (0.7, 0.3, 0.8)),
     (d.smirnov, (5, 0.3)),
     (d.smirnovi, (5, 0.3)),
 ]
@@ -306,8 +298,24 @@ SAMPLES = [
         for p, args in _COMPLEX
     ),
     *(Sample(p, tuple(np.array([x, x]) for x in args), wrt=(), note="no derivative") for p, args in _VALUES),
-    # SciPy finds this root to a few digits.
-    Sample(d.ncfdtrinc, (3.5, 5.2, _u((0.2, 0.3), 2, 1), _u((1, 1.5), 3)), wrt=(2, 3), rtol=1e-2, order=1),
+    # SciPy finds these roots to some digits.
+    *(
+        Sample(p, tuple(np.array([x, 1.02 * x]) for x in args), rtol=1e-5)
+        for p, args in [
+            (d.gdtrib, (1.2, 0.4, 1.5)),
+            (d.chdtriv, (0.4, 1.5)),
+            (d.pdtrik, (0.6, 1.5)),
+            (d.btdtria, (0.4, 1.5, 0.3)),
+            (d.btdtrib, (1.5, 0.4, 0.3)),
+            (d.bdtrik, (0.6, 5.0, 0.3)),
+            (d.bdtrin, (2.0, 0.4, 0.3)),
+            (d.nbdtrik, (0.6, 2.0, 0.3)),
+            (d.nbdtrin, (2.0, 0.4, 0.3)),
+            (d.fdtridfd, (3.5, 0.6, 1.2)),
+            (d.stdtridf, (0.8, 1.2)),
+        ]
+    ),
+    Sample(noncentral.ncfdtrinc, (3.5, 5.2, _u((0.2, 0.3), 2, 1), _u((1, 1.5), 3)), wrt=(2, 3), rtol=1e-2, order=1),
     *(
         Sample(e.carlson, args, {"powers": powers})
         for args, powers in [
@@ -329,7 +337,9 @@ SAMPLES = [
     # At λ = 0 it is the logistic distribution; SciPy's values are constant in λ around it.
     Sample(d.tklmbda, (0.0, 0.0), smooth=False, expected=[0.25, 0.0]),
     Sample(d.tklmbda, (np.log(3), 0.0), smooth=False, expected=[3 / 16, 3 / 32 * np.log(16 / 3) * np.log(3)]),
-    Sample(d.chndtr, (2.0, 4.0, 0.0), wrt=(0, 2), smooth=False, expected=[0.5 * np.exp(-1), -0.25 * np.exp(-1)]),
+    Sample(
+        noncentral.chndtr, (2.0, 4.0, 0.0), wrt=(0, 2), smooth=False, expected=[0.5 * np.exp(-1), -0.25 * np.exp(-1)]
+    ),
     Sample(i.expn, (np.array(1), np.array(0.0)), wrt=(1,), smooth=False, expected=[-np.inf]),
     Sample(
         d.kolmogorov, (np.array([0.0, 0.01, 5.0]),), smooth=False, expected=[np.array([0.0, 0.0, -40 * np.exp(-50)])]

@@ -1,9 +1,8 @@
 """Distribution functions of statistics and their inverse functions.
 
-The derivative in the variable is the density; that of the inverse function is its reciprocal. Of the parameters those
-have a derivative that scale or shift, and noncentralities: with a noncentrality λ the distribution is a Poisson mixture
-in λ/2, and the derivative is, but for the sign, a density with one more term of the shape parameter (Johnson, Kotz,
-Balakrishnan: Continuous Univariate Distributions, chapters 29 to 31). Degrees of freedom and shapes have none.
+The derivative in the variable is the density; that of the inverse function is its reciprocal. Shapes and degrees of
+freedom go by the incomplete gamma and beta functions. Functions that solve for a parameter have the derivatives of an
+implicit function.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import (
     absolute,
+    arcsinh,
     exp,
     floor,
     isinf,
@@ -28,18 +28,14 @@ from wengert.rules.elementwise import (
     square,
     where,
 )
-from wengert.rules.special.bessel import ive
+from wengert.rules.implicit import gamma_rate, t_rate
 from wengert.rules.special.common import sp, typed, unknown, without_rule
 from wengert.rules.special.error_functions import erf, ndtri
-from wengert.rules.special.gammas import beta_density, betaln, gamma_density, gammaln
-from wengert.rules.special.hypergeometric import hyp0f1, hyp1f1, pbdv
+from wengert.rules.special.gammas import beta_density, betaln, gamma_density
+from wengert.rules.special.incomplete import beta_other_shape, beta_shape, gamma_shape
 from wengert.rules.special.logistic import exprel_slope, xlogy
 
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
-
-
-def _freedom(name: str) -> Any:
-    return unknown(name, "its degrees of freedom")
 
 
 def _integer(name: str, which: str) -> Any:
@@ -51,52 +47,93 @@ def _integer(name: str, which: str) -> Any:
 gdtr = Elementwise(
     sp.gdtr,
     lambda x, y, z: z * gamma_density(y, x * z),
-    unknown("gdtr", "its shape"),
+    lambda x, y, z: typed(gamma_shape(y, x * z), y),
     lambda x, y, z: x * gamma_density(y, x * z),
     singular=True,
 )
 gdtrc = Elementwise(
     sp.gdtrc,
     lambda x, y, z: -z * gamma_density(y, x * z),
-    unknown("gdtrc", "its shape"),
+    lambda x, y, z: typed(-gamma_shape(y, x * z), y),
     lambda x, y, z: -x * gamma_density(y, x * z),
     singular=True,
 )
 gdtria = Elementwise(
     sp.gdtria,
     lambda out, y, z: reciprocal(z * gamma_density(y, out * z)),
-    unknown("gdtria", "its shape"),
+    lambda out, y, z: typed(gamma_rate(y, out * z) / z, y),
     lambda out, z: -out / z,
     singular=True,
 )
-gdtrib = without_rule(sp.gdtrib)
+gdtrib = Elementwise(
+    sp.gdtrib,
+    lambda out, x, z: typed(-z * gamma_density(out, x * z) / gamma_shape(out, x * z), x),
+    lambda out, x, y, z: typed(reciprocal(gamma_shape(out, x * z)), y),
+    lambda out, x, z: typed(-x * gamma_density(out, x * z) / gamma_shape(out, x * z), z),
+    singular=True,
+)
 gdtrix = Elementwise(
     sp.gdtrix,
     lambda out, x: -out / x,
-    unknown("gdtrix", "its shape"),
+    lambda out, x, y: typed(gamma_rate(y, x * out) / x, y),
     lambda out, x, y: reciprocal(x * gamma_density(y, x * out)),
     singular=True,
 )
-chdtr = Elementwise(sp.chdtr, _freedom("chdtr"), lambda x, y: _chi_square(x, y), singular=True)
-chdtrc = Elementwise(sp.chdtrc, _freedom("chdtrc"), lambda x, y: -_chi_square(x, y), singular=True)
-chdtri = Elementwise(sp.chdtri, _freedom("chdtri"), lambda out, x: -reciprocal(_chi_square(x, out)), singular=True)
-chdtriv = without_rule(sp.chdtriv)
+chdtr = Elementwise(
+    sp.chdtr, lambda x, y: typed(_chi_square_freedom(x, y), x), lambda x, y: _chi_square(x, y), singular=True
+)
+chdtrc = Elementwise(
+    sp.chdtrc, lambda x, y: typed(-_chi_square_freedom(x, y), x), lambda x, y: -_chi_square(x, y), singular=True
+)
+chdtri = Elementwise(
+    sp.chdtri,
+    lambda out, x: typed(gamma_rate(0.5 * x, 0.5 * out), x),
+    lambda out, x: -reciprocal(_chi_square(x, out)),
+    singular=True,
+)
+chdtriv = Elementwise(
+    sp.chdtriv,
+    lambda out, x, y: typed(reciprocal(_chi_square_freedom(out, y)), x),
+    lambda out, y: typed(-_chi_square(out, y) / _chi_square_freedom(out, y), y),
+    singular=True,
+)
 pdtr = Elementwise(sp.pdtr, None, lambda x, y: -gamma_density(floor(x) + 1, y), singular=True)
 pdtrc = Elementwise(sp.pdtrc, None, lambda x, y: gamma_density(floor(x) + 1, y), singular=True)
 pdtri = Elementwise(
     sp.pdtri, _integer("pdtri", "first"), lambda out, x: -reciprocal(gamma_density(x + 1, out)), singular=True
 )
-pdtrik = without_rule(sp.pdtrik)
+pdtrik = Elementwise(
+    sp.pdtrik,
+    lambda out, x, y: typed(-reciprocal(gamma_shape(out + 1, y)), x),
+    lambda out, y: typed(-gamma_density(out + 1, y) / gamma_shape(out + 1, y), y),
+    singular=True,
+)
 
 
 def _chi_square(v: Any, x: Any) -> Any:
     return 0.5 * gamma_density(0.5 * v, 0.5 * x)
 
 
+def _chi_square_freedom(v: Any, x: Any) -> Any:
+    return 0.5 * gamma_shape(0.5 * v, 0.5 * x)
+
+
 # Beta, F, binomial and negative binomial distributions ----------------------------------------------------------------
 
-btdtria = without_rule(sp.btdtria)
-btdtrib = without_rule(sp.btdtrib)
+btdtria = Elementwise(
+    sp.btdtria,
+    lambda out, x, y, z: typed(reciprocal(beta_shape(out, y, z)), x),
+    lambda out, y, z: typed(-beta_other_shape(out, y, z) / beta_shape(out, y, z), y),
+    lambda out, y, z: typed(-beta_density(out, y, z) / beta_shape(out, y, z), z),
+    singular=True,
+)
+btdtrib = Elementwise(
+    sp.btdtrib,
+    lambda out, x, z: typed(-beta_shape(x, out, z) / beta_other_shape(x, out, z), x),
+    lambda out, x, y, z: typed(reciprocal(beta_other_shape(x, out, z)), y),
+    lambda out, x, z: typed(-beta_density(x, out, z) / beta_other_shape(x, out, z), z),
+    singular=True,
+)
 bdtr = Elementwise(
     sp.bdtr, None, _integer("bdtr", "second"), lambda x, y, z: -_binomial_density(x, y, z), singular=True
 )
@@ -110,8 +147,20 @@ bdtri = Elementwise(
     lambda out, x, y: -reciprocal(_binomial_density(x, y, out)),
     singular=True,
 )
-bdtrik = without_rule(sp.bdtrik)
-bdtrin = without_rule(sp.bdtrin)
+bdtrik = Elementwise(
+    sp.bdtrik,
+    lambda out, x, y, z: typed(reciprocal(_binomial_count(out, y, z)), x),
+    lambda out, y, z: typed(beta_other_shape(out + 1, y - out, z) / _binomial_count(out, y, z), y),
+    lambda out, y, z: typed(beta_density(out + 1, y - out, z) / _binomial_count(out, y, z), z),
+    singular=True,
+)
+bdtrin = Elementwise(
+    sp.bdtrin,
+    lambda out, x, z: typed(_binomial_count(x, out, z) / beta_other_shape(x + 1, out - x, z), x),
+    lambda out, x, y, z: typed(-reciprocal(beta_other_shape(x + 1, out - x, z)), y),
+    lambda out, x, z: typed(-beta_density(x + 1, out - x, z) / beta_other_shape(x + 1, out - x, z), z),
+    singular=True,
+)
 nbdtr = Elementwise(
     sp.nbdtr,
     _integer("nbdtr", "first"),
@@ -133,18 +182,48 @@ nbdtri = Elementwise(
     lambda out, x, y: reciprocal(beta_density(y, x + 1, out)),
     singular=True,
 )
-nbdtrik = without_rule(sp.nbdtrik)
-nbdtrin = without_rule(sp.nbdtrin)
-fdtr = Elementwise(sp.fdtr, _freedom("fdtr"), _freedom("fdtr"), lambda x, y, z: _f_density(x, y, z), singular=True)
-fdtrc = Elementwise(sp.fdtrc, _freedom("fdtrc"), _freedom("fdtrc"), lambda x, y, z: -_f_density(x, y, z), singular=True)
-fdtri = Elementwise(
-    sp.fdtri,
-    _freedom("fdtri"),
-    _freedom("fdtri"),
-    lambda out, x, y: reciprocal(_f_density(x, y, out)),
+nbdtrik = Elementwise(
+    sp.nbdtrik,
+    lambda out, x, y, z: typed(reciprocal(beta_other_shape(y, out + 1, z)), x),
+    lambda out, y, z: typed(-beta_shape(y, out + 1, z) / beta_other_shape(y, out + 1, z), y),
+    lambda out, y, z: typed(-beta_density(y, out + 1, z) / beta_other_shape(y, out + 1, z), z),
     singular=True,
 )
-fdtridfd = without_rule(sp.fdtridfd)
+nbdtrin = Elementwise(
+    sp.nbdtrin,
+    lambda out, x, z: typed(-beta_other_shape(out, x + 1, z) / beta_shape(out, x + 1, z), x),
+    lambda out, x, y, z: typed(reciprocal(beta_shape(out, x + 1, z)), y),
+    lambda out, x, z: typed(-beta_density(out, x + 1, z) / beta_shape(out, x + 1, z), z),
+    singular=True,
+)
+fdtr = Elementwise(
+    sp.fdtr,
+    lambda x, y, z: typed(_f_freedom(x, y, z), x),
+    lambda x, y, z: typed(_f_other_freedom(x, y, z), y),
+    lambda x, y, z: f_density(x, y, z),
+    singular=True,
+)
+fdtrc = Elementwise(
+    sp.fdtrc,
+    lambda x, y, z: typed(-_f_freedom(x, y, z), x),
+    lambda x, y, z: typed(-_f_other_freedom(x, y, z), y),
+    lambda x, y, z: -f_density(x, y, z),
+    singular=True,
+)
+fdtri = Elementwise(
+    sp.fdtri,
+    lambda out, x, y: typed(-_f_freedom(x, y, out) / f_density(x, y, out), x),
+    lambda out, x, y: typed(-_f_other_freedom(x, y, out) / f_density(x, y, out), y),
+    lambda out, x, y: reciprocal(f_density(x, y, out)),
+    singular=True,
+)
+fdtridfd = Elementwise(
+    sp.fdtridfd,
+    lambda out, x, z: typed(-_f_freedom(x, out, z) / _f_other_freedom(x, out, z), x),
+    lambda out, x, y, z: typed(reciprocal(_f_other_freedom(x, out, z)), y),
+    lambda out, x, z: typed(-f_density(x, out, z) / _f_other_freedom(x, out, z), z),
+    singular=True,
+)
 
 
 def _binomial_density(k: Any, n: Any, p: Any) -> Any:
@@ -153,7 +232,20 @@ def _binomial_density(k: Any, n: Any, p: Any) -> Any:
     return beta_density(k + 1, n - k, p)
 
 
-def _f_density(m: Any, n: Any, x: Any) -> Any:
+def _binomial_count(k: Any, n: Any, p: Any) -> Any:
+    """The derivative of the distribution function I(n-k, k+1; 1-p) in k, if that is not rounded."""
+    return beta_other_shape(k + 1, n - k, p) - beta_shape(k + 1, n - k, p)
+
+
+def _f_freedom(m: Any, n: Any, x: Any) -> Any:
+    return 0.5 * beta_shape(0.5 * m, 0.5 * n, m * x / (n + m * x)) + f_density(m, n, x) * x / m
+
+
+def _f_other_freedom(m: Any, n: Any, x: Any) -> Any:
+    return 0.5 * beta_other_shape(0.5 * m, 0.5 * n, m * x / (n + m * x)) - f_density(m, n, x) * x / n
+
+
+def f_density(m: Any, n: Any, x: Any) -> Any:
     scale = n + m * x
     a, b = 0.5 * m, 0.5 * n
     logarithm = xlogy(a - 1, m * x / scale) + xlogy(b - 1, n / scale) - betaln(a, b)
@@ -162,9 +254,19 @@ def _f_density(m: Any, n: Any, x: Any) -> Any:
 
 # Student's t, normal and other distributions --------------------------------------------------------------------------
 
-stdtr = Elementwise(sp.stdtr, _freedom("stdtr"), lambda x, y: _student(x, y))
-stdtrit = Elementwise(sp.stdtrit, _freedom("stdtrit"), lambda out, x: reciprocal(_student(x, out)), singular=True)
-stdtridf = without_rule(sp.stdtridf)
+stdtr = Elementwise(sp.stdtr, lambda x, y: typed(-_student(x, y) * _student_rate(x, y), x), lambda x, y: _student(x, y))
+stdtrit = Elementwise(
+    sp.stdtrit,
+    lambda out, x: typed(_student_rate(x, out), x),
+    lambda out, x: reciprocal(_student(x, out)),
+    singular=True,
+)
+stdtridf = Elementwise(
+    sp.stdtridf,
+    lambda out, x, y: typed(-reciprocal(_student(out, y) * _student_rate(out, y)), x),
+    lambda out, y: typed(reciprocal(_student_rate(out, y)), y),
+    singular=True,
+)
 nrdtrimn = Elementwise(
     sp.nrdtrimn,
     lambda x, y: -y * _ROOT_TWO_PI * exp(0.5 * square(ndtri(x))),
@@ -196,6 +298,11 @@ smirnov = without_rule(sp.smirnov)
 smirnovi = without_rule(sp.smirnovi)
 
 
+def _student_rate(v: Any, t: Any) -> Any:
+    """How fast a quantile t = √ν·sinh y moves with ν."""
+    return 0.5 * t / v + sqrt(v + square(t)) * t_rate(v, arcsinh(t / sqrt(v)))
+
+
 def _student(v: Any, t: Any) -> Any:
     normal = isinf(v)
     u = where(normal, 1.0, v)
@@ -225,122 +332,3 @@ def _kolmogorov_density(x: Any) -> Any:
     terms = [((2 * k - 1) * math.pi) ** 2 / 4 for k in range(1, 4)]
     near_sum = sum((c * v - 1) * exp(-0.5 * c * v) for c in terms)
     return where(near, where(less(0.02, x), _ROOT_TWO_PI * v * near_sum, 0.0), 8 * t * far_sum)
-
-
-# Noncentral distributions ---------------------------------------------------------------------------------------------
-
-chndtr = Elementwise(
-    sp.chndtr,
-    lambda x, y, z: _noncentral_chi_square(x, y, z),
-    _freedom("chndtr"),
-    lambda x, y, z: -_noncentral_chi_square(x, y + 2, z),
-    singular=True,
-)
-chndtrix = Elementwise(
-    sp.chndtrix,
-    lambda out, y, z: reciprocal(_noncentral_chi_square(out, y, z)),
-    _freedom("chndtrix"),
-    lambda out, y, z: _noncentral_chi_square(out, y + 2, z) / _noncentral_chi_square(out, y, z),
-    singular=True,
-)
-chndtrinc = Elementwise(
-    sp.chndtrinc,
-    lambda out, x, y: _noncentral_chi_square(x, y, out) / _noncentral_chi_square(x, y + 2, out),
-    _freedom("chndtrinc"),
-    lambda out, x, y: -reciprocal(_noncentral_chi_square(x, y + 2, out)),
-    singular=True,
-)
-chndtridf = without_rule(sp.chndtridf)
-ncfdtr = Elementwise(
-    sp.ncfdtr,
-    _freedom("ncfdtr"),
-    _freedom("ncfdtr"),
-    lambda x, y, z, w: _noncentral_f_partial(x, y, z, w),
-    lambda x, y, z, w: _noncentral_f_density(x, y, z, w),
-    singular=True,
-)
-ncfdtri = Elementwise(
-    sp.ncfdtri,
-    _freedom("ncfdtri"),
-    _freedom("ncfdtri"),
-    lambda out, x, y, z: -_noncentral_f_partial(x, y, z, out) / _noncentral_f_density(x, y, z, out),
-    lambda out, x, y, z: reciprocal(_noncentral_f_density(x, y, z, out)),
-    singular=True,
-)
-ncfdtrinc = Elementwise(
-    sp.ncfdtrinc,
-    _freedom("ncfdtrinc"),
-    _freedom("ncfdtrinc"),
-    lambda out, x, y, w: reciprocal(_noncentral_f_partial(x, y, out, w)),
-    lambda out, x, y, w: -_noncentral_f_density(x, y, out, w) / _noncentral_f_partial(x, y, out, w),
-    singular=True,
-)
-ncfdtridfd = without_rule(sp.ncfdtridfd)
-ncfdtridfn = without_rule(sp.ncfdtridfn)
-nctdtr = Elementwise(
-    sp.nctdtr,
-    _freedom("nctdtr"),
-    lambda x, y, z: typed(-_noncentral_t(x, y, z, 0), y),
-    lambda x, y, z: typed(_noncentral_t(x, y, z, 1), z),
-)
-nctdtrit = Elementwise(
-    sp.nctdtrit,
-    _freedom("nctdtrit"),
-    lambda out, x, y: typed(_noncentral_t(x, y, out, 0) / _noncentral_t(x, y, out, 1), y),
-    lambda out, x, y: typed(reciprocal(_noncentral_t(x, y, out, 1)), out),
-    singular=True,
-)
-nctdtrinc = Elementwise(
-    sp.nctdtrinc,
-    _freedom("nctdtrinc"),
-    lambda out, x, z: -reciprocal(_noncentral_t(x, out, z, 0)),
-    lambda out, x, z: _noncentral_t(x, out, z, 1) / _noncentral_t(x, out, z, 0),
-    singular=True,
-)
-nctdtridf = without_rule(sp.nctdtridf)
-
-
-def _noncentral_chi_square(x: Any, v: Any, nc: Any) -> Any:
-    """The density, with the exponential of its Bessel function split off where the argument is not small."""
-    order = 0.5 * v - 1
-    product = x * nc
-    small = less(product, 1.0)
-    s, t = where(small, 1.0, x), where(small, 1.0, nc)
-    bessel = exp(-0.5 * square(sqrt(s) - sqrt(t)) + 0.5 * order * log(s / t)) * ive(order, sqrt(s * t))
-    series = gamma_density(order + 1, 0.5 * x) * exp(-0.5 * nc) * hyp0f1(order + 1, 0.25 * where(small, product, 0.0))
-    return 0.5 * where(small, series, bessel)
-
-
-# The Poisson mixtures are confluent hypergeometric functions, after Kummer's transformation (DLMF 13.2.39) in range.
-
-
-def _noncentral_f_parts(m: Any, n: Any, f: Any) -> tuple[Any, ...]:
-    scale = n + m * f
-    return 0.5 * m, 0.5 * n, m * f / scale, n / scale
-
-
-def _noncentral_f_density(m: Any, n: Any, nc: Any, f: Any) -> Any:
-    a, b, x, y = _noncentral_f_parts(m, n, f)
-    return typed(_f_density(m, n, f) * exp(-0.5 * nc * y) * hyp1f1(-b, a, -0.5 * nc * x), f)
-
-
-def _noncentral_f_partial(m: Any, n: Any, nc: Any, f: Any) -> Any:
-    """Derivative in the noncentrality."""
-    a, b, x, y = _noncentral_f_parts(m, n, f)
-    central = exp(xlogy(a, x) + xlogy(b, y) - betaln(a, b) - 0.5 * nc * y) / a
-    return typed(-0.5 * central * hyp1f1(1 - b, a + 1, -0.5 * nc * x), nc)
-
-
-def _noncentral_t(v: Any, nc: Any, t: Any, k: int) -> Any:
-    """E[S^k φ(tS - δ)] for S² = χ²/ν, by DLMF 12.5.1: the density for k = 1, minus the derivative in δ for k = 0."""
-    scale = v + square(t)
-    y = t * nc / sqrt(scale)
-    exponent = (
-        0.25 * square(y)
-        - 0.5 * square(nc)
-        + gammaln(v + k)
-        - gammaln(0.5 * v)
-        + 0.5 * v * log(0.5 * v)
-        - 0.5 * (v + k) * log(scale)
-    )
-    return 2 / _ROOT_TWO_PI * exp(exponent) * pbdv(-v - k, -y)

@@ -1,4 +1,4 @@
-"""Gamma and beta functions, complete and incomplete, and the zeta function (DLMF 5.2, 5.15, 8.8, 8.17, 25.11)."""
+"""Gamma and beta functions and the zeta function (DLMF 5.2, 5.15, 25.11)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from wengert.rules.elementwise import (
     less_equal,
     logical_and,
     logical_or,
-    reciprocal,
     sin,
     where,
 )
@@ -45,53 +44,6 @@ beta = Elementwise(
     lambda out, x, y: out * (digamma(y) - digamma(x + y)),
 )
 betaln = Elementwise(sp.betaln, lambda x, y: digamma(x) - digamma(x + y), lambda x, y: digamma(y) - digamma(x + y))
-
-gammainc = Elementwise(
-    sp.gammainc, unknown("gammainc", "its first argument"), lambda x, y: gamma_density(x, y), singular=True
-)
-gammaincc = Elementwise(
-    sp.gammaincc, unknown("gammaincc", "its first argument"), lambda x, y: -gamma_density(x, y), singular=True
-)
-gammaincinv = Elementwise(
-    sp.gammaincinv,
-    unknown("gammaincinv", "its first argument"),
-    lambda out, x: reciprocal(gamma_density(x, out)),
-    singular=True,
-)
-gammainccinv = Elementwise(
-    sp.gammainccinv,
-    unknown("gammainccinv", "its first argument"),
-    lambda out, x: -reciprocal(gamma_density(x, out)),
-    singular=True,
-)
-betainc = Elementwise(
-    sp.betainc,
-    unknown("betainc", "its first argument"),
-    unknown("betainc", "its second argument"),
-    lambda x, y, z: beta_density(x, y, z),
-    singular=True,
-)
-betaincc = Elementwise(
-    sp.betaincc,
-    unknown("betaincc", "its first argument"),
-    unknown("betaincc", "its second argument"),
-    lambda x, y, z: -beta_density(x, y, z),
-    singular=True,
-)
-betaincinv = Elementwise(
-    sp.betaincinv,
-    unknown("betaincinv", "its first argument"),
-    unknown("betaincinv", "its second argument"),
-    lambda out, x, y: reciprocal(beta_density(x, y, out)),
-    singular=True,
-)
-betainccinv = Elementwise(
-    sp.betainccinv,
-    unknown("betainccinv", "its first argument"),
-    unknown("betainccinv", "its second argument"),
-    lambda out, x, y: -reciprocal(beta_density(x, y, out)),
-    singular=True,
-)
 
 zeta = Elementwise(
     lambda x, q: scipy.special.zeta(x, q),

@@ -8,7 +8,7 @@ from wengert.core.values import dtype_of
 from wengert.numpy.dispatch import as_array, call
 from wengert.numpy.universal import Ufunc
 from wengert.rules import elementwise
-from wengert.rules.special import bessel, elliptic, error_functions, gammas, integrals, logistic
+from wengert.rules.special import bessel, elliptic, error_functions, gammas, incomplete, integrals, logistic
 from wengert.rules.special.common import sp
 
 
@@ -79,18 +79,18 @@ xlogy = Ufunc(sp.xlogy, logistic.xlogy)
 
 # Gamma, beta and zeta functions
 beta = Ufunc(sp.beta, gammas.beta)
-betainc = Ufunc(sp.betainc, gammas.betainc)
-betaincc = Ufunc(sp.betaincc, gammas.betaincc)
-betainccinv = Ufunc(sp.betainccinv, gammas.betainccinv)
-betaincinv = Ufunc(sp.betaincinv, gammas.betaincinv)
+betainc = Ufunc(sp.betainc, incomplete.betainc)
+betaincc = Ufunc(sp.betaincc, incomplete.betaincc)
+betainccinv = Ufunc(sp.betainccinv, incomplete.betainccinv)
+betaincinv = Ufunc(sp.betaincinv, incomplete.betaincinv)
 betaln = Ufunc(sp.betaln, gammas.betaln)
 binom = Ufunc(sp.binom, gammas.binom)
 digamma = Ufunc(sp.digamma, gammas.digamma)
 gamma = Ufunc(sp.gamma, gammas.gamma)
-gammainc = Ufunc(sp.gammainc, gammas.gammainc)
-gammaincc = Ufunc(sp.gammaincc, gammas.gammaincc)
-gammainccinv = Ufunc(sp.gammainccinv, gammas.gammainccinv)
-gammaincinv = Ufunc(sp.gammaincinv, gammas.gammaincinv)
+gammainc = Ufunc(sp.gammainc, incomplete.gammainc)
+gammaincc = Ufunc(sp.gammaincc, incomplete.gammaincc)
+gammainccinv = Ufunc(sp.gammainccinv, incomplete.gammainccinv)
+gammaincinv = Ufunc(sp.gammaincinv, incomplete.gammaincinv)
 gammaln = Ufunc(sp.gammaln, gammas.gammaln)
 gammaln = Ufunc(sp.gammaln, gammas.gammaln)
 gammasgn = Ufunc(sp.gammasgn, gammas.gammasgn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import scipy.special
 
 from wengert.numpy.universal import Ufunc
-from wengert.rules.special import distributions, hypergeometric, orthogonal
+from wengert.rules.special import distributions, hypergeometric, noncentral, orthogonal
 from wengert.rules.special.common import sp
 from wengert.scipy.special.ufuncs import pair
 
@@ -73,10 +73,10 @@ chdtr = Ufunc(sp.chdtr, distributions.chdtr)
 chdtrc = Ufunc(sp.chdtrc, distributions.chdtrc)
 chdtri = Ufunc(sp.chdtri, distributions.chdtri)
 chdtriv = Ufunc(sp.chdtriv, distributions.chdtriv)
-chndtr = Ufunc(sp.chndtr, distributions.chndtr)
-chndtridf = Ufunc(sp.chndtridf, distributions.chndtridf)
-chndtrinc = Ufunc(sp.chndtrinc, distributions.chndtrinc)
-chndtrix = Ufunc(sp.chndtrix, distributions.chndtrix)
+chndtr = Ufunc(sp.chndtr, noncentral.chndtr)
+chndtridf = Ufunc(sp.chndtridf, noncentral.chndtridf)
+chndtrinc = Ufunc(sp.chndtrinc, noncentral.chndtrinc)
+chndtrix = Ufunc(sp.chndtrix, noncentral.chndtrix)
 fdtr = Ufunc(sp.fdtr, distributions.fdtr)
 fdtrc = Ufunc(sp.fdtrc, distributions.fdtrc)
 fdtri = Ufunc(sp.fdtri, distributions.fdtri)
@@ -93,15 +93,15 @@ nbdtrc = Ufunc(sp.nbdtrc, distributions.nbdtrc)
 nbdtri = Ufunc(sp.nbdtri, distributions.nbdtri)
 nbdtrik = Ufunc(sp.nbdtrik, distributions.nbdtrik)
 nbdtrin = Ufunc(sp.nbdtrin, distributions.nbdtrin)
-ncfdtr = Ufunc(sp.ncfdtr, distributions.ncfdtr)
-ncfdtri = Ufunc(sp.ncfdtri, distributions.ncfdtri)
-ncfdtridfd = Ufunc(sp.ncfdtridfd, distributions.ncfdtridfd)
-ncfdtridfn = Ufunc(sp.ncfdtridfn, distributions.ncfdtridfn)
-ncfdtrinc = Ufunc(sp.ncfdtrinc, distributions.ncfdtrinc)
-nctdtr = Ufunc(sp.nctdtr, distributions.nctdtr)
-nctdtridf = Ufunc(sp.nctdtridf, distributions.nctdtridf)
-nctdtrinc = Ufunc(sp.nctdtrinc, distributions.nctdtrinc)
-nctdtrit = Ufunc(sp.nctdtrit, distributions.nctdtrit)
+ncfdtr = Ufunc(sp.ncfdtr, noncentral.ncfdtr)
+ncfdtri = Ufunc(sp.ncfdtri, noncentral.ncfdtri)
+ncfdtridfd = Ufunc(sp.ncfdtridfd, noncentral.ncfdtridfd)
+ncfdtridfn = Ufunc(sp.ncfdtridfn, noncentral.ncfdtridfn)
+ncfdtrinc = Ufunc(sp.ncfdtrinc, noncentral.ncfdtrinc)
+nctdtr = Ufunc(sp.nctdtr, noncentral.nctdtr)
+nctdtridf = Ufunc(sp.nctdtridf, noncentral.nctdtridf)
+nctdtrinc = Ufunc(sp.nctdtrinc, noncentral.nctdtrinc)
+nctdtrit = Ufunc(sp.nctdtrit, noncentral.nctdtrit)
 nrdtrimn = Ufunc(sp.nrdtrimn, distributions.nrdtrimn)
 nrdtrisd = Ufunc(sp.nrdtrisd, distributions.nrdtrisd)
 owens_t = Ufunc(sp.owens_t, distributions.owens_t)
