@@ -27,7 +27,11 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     x = as_array(x)
     if np.isscalar(condlist) or (not isinstance(condlist[0], (list, np.ndarray, Array)) and shape_of(x)):
         condlist = [condlist]
-    conditions = [np.broadcast_to(concrete(c, "piecewise"), shape_of(x)).astype(bool) for c in condlist]
+    conditions = [concrete(c, "piecewise").astype(bool) for c in condlist]
+    for c in conditions:
+        if c.shape not in ((), shape_of(x)):
+            raise IndexError(f"a condition has the shape {c.shape}, the array {shape_of(x)}")
+    conditions = [np.broadcast_to(c, shape_of(x)) for c in conditions]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):
