@@ -557,6 +557,18 @@ def test_drawing_is_refused_while_a_program_is_recorded(draws):
     assert jit(lambda x, noise: np.sum(x * noise))(2.0, noise) == pytest.approx(2 * noise.sum())
 
 
+def test_functions_on_the_hidden_state():
+    np.random.seed(3)  # noqa: NPY002
+    expected = np.random.normal(size=2)  # noqa: NPY002
+    wnp.random.seed(3)
+    np.testing.assert_array_equal(wnp.random.normal(size=2), expected)
+    with pytest.raises(errors.UnsupportedOperationError, match="default_rng"):
+        grad(lambda x: wnp.random.normal(x))(1.0)
+    with pytest.raises(errors.UnsupportedOperationError, match="outside"):
+        jit(lambda x: x * wnp.random.rand())(1.0)
+    assert all(hasattr(wnp.random, name) for name in dir(np.random) if not name.startswith("_"))
+
+
 def test_samplers_inside_containers_of_values():
     """Hand-made duals and values between levels."""
     from wengert import Dual

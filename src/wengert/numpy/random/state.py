@@ -25,6 +25,17 @@ from wengert.rules.joining import stack
 from wengert.transforms.batch import Batched
 
 
+def refuse_recording() -> None:
+    """Raise the error for random numbers that would become part of a program."""
+    if is_recording():
+        fail(
+            UnsupportedOperationError,
+            "random numbers were to be drawn while a program is recorded (under jit or program); they would be the "
+            "same in every call. Draw them outside and pass them as an argument: f(x, rng.normal(size=n)) instead of "
+            "f(x), with loc + scale * noise inside.",
+        )
+
+
 class StatefulGenerator(np.random.Generator):
     """NumPy's generator, with draws in each example of a batch."""
 
@@ -41,13 +52,7 @@ class StatefulGenerator(np.random.Generator):
         """Whether a draw is NumPy's alone: none of the arguments is traced, nor the state."""
         if self._drawing:
             return True
-        if is_recording():
-            fail(
-                UnsupportedOperationError,
-                "random numbers were to be drawn while a program is recorded (under jit or program); they would be "
-                "the same in every call. Draw them outside and pass them as an argument: f(x, rng.normal(size=n)) "
-                "instead of f(x), with loc + scale * noise inside.",
-            )
+        refuse_recording()
         if self._key is not None:
             self._leave_batches()
         return self._key is None and not any(map(contains_traced, args))
