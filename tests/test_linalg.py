@@ -399,7 +399,7 @@ def test_products():
 
 
 def test_multi_dot_needs_few_multiplications():
-    from wengert.numpy.linalg import _best_splits
+    from wengert.numpy.matrix_products import _best_splits
 
     assert _best_splits([30, 35, 15, 5, 10, 20, 25])[0, 5] == 2  # Cormen et al., section 15.2
 
