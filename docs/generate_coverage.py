@@ -58,6 +58,7 @@ FAMILIES = {
     "wengert.rules.assignment": "Assignments",
     "wengert.rules.special.error_functions": "Error functions",
     "wengert.rules.special.gammas": "Gamma, beta and zeta functions",
+    "wengert.rules.special.incomplete": "Incomplete gamma and beta functions",
     "wengert.rules.special.bessel": "Bessel functions",
     "wengert.rules.special.elliptic": "Elliptic integrals and functions",
     "wengert.rules.special.integrals": "Exponential and trigonometric integrals",
@@ -65,6 +66,7 @@ FAMILIES = {
     "wengert.rules.special.orthogonal": "Orthogonal polynomials, Legendre functions",
     "wengert.rules.special.logistic": "Logistic functions, entropies, transforms",
     "wengert.rules.special.distributions": "Distributions",
+    "wengert.rules.special.noncentral": "Noncentral distributions",
     "wengert.rules.special.log_sums": "Sums of exponentials",
 }
 INTRODUCTION = """\
