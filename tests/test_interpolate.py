@@ -196,6 +196,11 @@ def test_transforms():
     assert np.isnan(vmap(lambda q: grid(q)[0])(p + 9)).all()
 
 
+def test_traced_fill_values():
+    f = lambda v: wi.interp1d(X, Y, fill_value=v)(np.array([-1.0, 0.5]))
+    np.testing.assert_array_equal(jvp(f, (2.0,), (1.0,))[1], [1.0, 0.0])
+
+
 def test_knots():
     """At a knot, the slope of the piece on the right."""
     slope = grad(wi.interp1d([0.0, 1.0, 2.0], [0.0, 1.0, 3.0]))

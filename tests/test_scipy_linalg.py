@@ -112,6 +112,7 @@ CASES = [
     ("solve_circulant", (r(4) + np.array([4.0, 0, 0, 0]), r(4)), {}),
     ("pinv", (r(4, 3),), {}),
     ("pinv", (r(3, 4),), {"atol": 1e-3, "return_rank": True}),
+    ("pinv", (r(2, 4, 3),), {}),
     ("pinvh", (S,), {}),
     ("norm", (r(3, 3), "fro"), {}),
     ("lstsq", (r(5, 3), r(5, 2)), {}),
@@ -205,7 +206,15 @@ def test_matrix_equations_with_real_and_complex_matrices():
 
 def test_vmap_and_jit():
     xs = np.stack([S, S + 0.1, S + np.eye(4)])
-    for f in (wsl.expm, wsl.logm, wsl.sqrtm, wsl.cosm, lambda a: wsl.lu_solve(wsl.lu_factor(a), B), wsl.eigvalsh):
+    for f in (
+        wsl.expm,
+        wsl.logm,
+        wsl.sqrtm,
+        wsl.cosm,
+        lambda a: wsl.lu_solve(wsl.lu_factor(a), B),
+        wsl.eigvalsh,
+        wsl.pinv,
+    ):
         g = grad(lambda a, f=f: np.sum(f(a / 4) ** 2))
         expected = np.stack([g(x) for x in xs])
         np.testing.assert_allclose(vmap(g)(xs), expected, rtol=1e-8, atol=1e-10)

@@ -81,6 +81,13 @@ def test_products_and_sums():
     )
 
 
+def test_operators_with_traced_arrays():
+    f = lambda x: (2 * make(DATA) * x).toarray() + (x * make(DATA)).toarray() + make(DATA) @ x + x @ make(DATA)
+    expected = 3 * DENSE * X + DENSE @ X + X @ DENSE
+    np.testing.assert_allclose(jvp(f, (X,), (X,))[0], expected)
+    np.testing.assert_allclose(f(X), expected)
+
+
 def test_systems():
     for b in (X, M, M[:, :1], M[:, :0]):
         expected = np.linalg.solve(DENSE, b)
@@ -162,6 +169,7 @@ def test_errors():
             bad()
     for bad, message in (
         (lambda d: make(d) @ make(d), "two sparse"),
+        (lambda d: make(d) * make(d), "two sparse"),
         (lambda d: make(d) + np.ones((3, 3)), "toarray"),
         (lambda d: sparse.csr_array(make(d).toarray()), "zeros"),
     ):

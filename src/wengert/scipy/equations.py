@@ -225,16 +225,19 @@ def solve_circulant(
 def pinv(a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = False, check_finite: bool = True) -> Any:
     """The derivative holds at constant rank, which singular values below the tolerance do not count for."""
     a = as_matrices(a)
-    s = linalg.svdvals(a)
-    largest = concrete(max_(s, axis=-1, initial=0.0), "the tolerance of pinv")
-    absolute_, relative = 0.0 if atol is None else atol, rtol
-    if relative is None:
-        relative = max(shape_of(a)[-2:]) * np.finfo(dtype_of(a)).eps if atol is None else 0.0
-    if absolute_ < 0 or relative < 0:
+    if (atol is not None and atol < 0) or (rtol is not None and rtol < 0):
         raise ValueError("atol and rtol values must be positive.")
-    cutoff = relative + absolute_ / np.where(largest > 0, largest, 1.0)
+    if rtol is None:
+        rtol = max(shape_of(a)[-2:]) * np.finfo(dtype_of(a)).eps if atol is None else 0.0
+    cutoff, s = rtol, linalg.svdvals(a) if atol is not None or return_rank else None
+    if atol is not None:
+        largest = concrete(max_(s, axis=-1, initial=0.0), "pinv(atol=…)")
+        cutoff = rtol + atol / np.where(largest > 0, largest, 1.0)
     out = linalg.pinv(a, rcond=cutoff)
-    return (out, np.sum(concrete(s, "pinv") > cutoff * largest, axis=-1)) if return_rank else out
+    if not return_rank:
+        return out
+    values = concrete(s, "pinv(return_rank=True)")
+    return out, np.sum(values > np.expand_dims(cutoff * values.max(axis=-1, initial=0.0), -1), axis=-1)
 
 
 @implements(sl.pinvh)

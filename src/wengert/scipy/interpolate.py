@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import contains_traced
 from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, normalise_axis
@@ -105,7 +106,8 @@ class interp1d:
         self.extrapolate = isinstance(fill_value, str) and fill_value == "extrapolate"
         if self.extrapolate and bounds_error:
             raise ValueError("Cannot extrapolate and raise at the same time.")
-        given = self.extrapolate or isinstance(fill_value, tuple) or not np.all(np.isnan(np.asarray(fill_value)))
+        given = self.extrapolate or isinstance(fill_value, tuple) or contains_traced([fill_value])
+        given = given or not np.all(np.isnan(np.asarray(fill_value)))
         self.bounds_error = not given if bounds_error is None else bounds_error
         self.below, self.above = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
         self._spline = CubicSpline(x, y) if kind == "cubic" else None

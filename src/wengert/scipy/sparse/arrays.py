@@ -227,6 +227,11 @@ class csr_array:
 
     def multiply(self, other: Any) -> csr_array:
         """Product of the elements, with a number or a dense matrix (which broadcasts)."""
+        if isinstance(other, csr_array) or ss.issparse(other):
+            fail(
+                UnsupportedOperationError,
+                "the elementwise product of two sparse matrices is not there. Multiply by other.toarray().",
+            )
         other = as_array(other)
         if shape_of(other):
             shape = (1,) * (2 - len(shape_of(other))) + shape_of(other)
