@@ -172,6 +172,7 @@ def test_edges_of_probabilities():
     assert grad(lambda mu: ws.poisson.logpmf(0, mu))(0.0) == -1.0
     assert ws.t.logpdf(0.3, np.inf) == pytest.approx(ws.norm.logpdf(0.3))
     assert grad(lambda x: ws.t.logpdf(x, np.inf))(0.3) == pytest.approx(-0.3)
+    np.testing.assert_allclose(ws.f.cdf(1e14, 2.0, 0.02), ss.f.cdf(1e14, 2.0, 0.02), rtol=1e-10)
     np.testing.assert_allclose(ws.truncnorm.logpdf(41.0, 40.0, 42.0), ss.truncnorm.logpdf(41.0, 40.0, 42.0))
     np.testing.assert_allclose(ws.truncnorm.logsf([9.0, 1.0], 0.0, np.inf), ss.truncnorm.logsf([9.0, 1.0], 0, np.inf))
     assert np.isfinite(grad(lambda a: ws.truncnorm.logpdf(41.0, a, 42.0))(40.0))
@@ -194,7 +195,7 @@ def test_parameters_by_name_and_frozen():
             call()
     for call, message in [
         (lambda: ws.norm.rvs(), "norm has no 'rvs'"),
-        (lambda: ws.f.ppf(0.5, 1.0, 2.0), "f has no 'ppf'"),
+        (lambda: ws.invgauss.ppf(0.5, 1.0), "invgauss has no 'ppf'"),
         (lambda: ws.norm().fit(x), "no 'fit'"),
     ]:
         with pytest.raises(AttributeError, match=message):

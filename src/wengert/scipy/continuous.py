@@ -323,8 +323,9 @@ class F(_Positive):
         constant = 0.5 * (n * log(n) + m * log(m)) - sp.betaln(0.5 * n, 0.5 * m)
         return constant + xlogy(0.5 * n - 1, y) - 0.5 * (n + m) * log(m + n * y)
 
-    _cdf = staticmethod(lambda y, n, m: sp.betainc(0.5 * n, 0.5 * m, n * y / (m + n * y)))
-    _sf = staticmethod(lambda y, n, m: sp.betainc(0.5 * m, 0.5 * n, m / (m + n * y)))
+    _cdf = staticmethod(lambda y, n, m: sp.fdtr(n, m, y))
+    _sf = staticmethod(lambda y, n, m: sp.fdtrc(n, m, y))
+    _ppf = staticmethod(lambda q, n, m: sp.fdtri(n, m, q))
 
 
 class InvGauss(_Positive):
