@@ -22,7 +22,10 @@ __all__ = [
     "geterr",
     "seterr",
 ]
-__all__ += functions.__all__ + log_sums.__all__ + ufuncs.__all__ + wave_functions.__all__
+__all__ += functions.__all__
+__all__ += log_sums.__all__
+__all__ += ufuncs.__all__
+__all__ += wave_functions.__all__
 
 
 def __getattr__(name: str) -> Any:
