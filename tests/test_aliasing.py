@@ -15,6 +15,9 @@ from wengert.array import Array
 from .namespace_calls import CALLS, Call
 from .test_namespace import ids, leaves, plain_value
 
+# NumPy 2.5 deprecates np.fix, which plain arguments still go to.
+pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated:DeprecationWarning")
+
 sliding_window_view = np.lib.stride_tricks.sliding_window_view
 
 
