@@ -46,3 +46,15 @@ def test_methods():
     np.testing.assert_array_equal(wengert.grad(lambda x: np.sum(two.scale(x)))(np.ones(2)), [2.0, 2.0])
     with pytest.raises(InputTypeError, match="an argument of a function under jit or program is a Scaled"):
         two.plain(5.0)
+
+
+def test_results_in_containers():
+    f = wengert.jit(lambda x, y: {"product": x * y, "others": [x + y, (x - y, None)]})
+    for _ in range(2):  # the second call is that of the compiled entry
+        assert f(3.0, 2.0) == {"product": 6.0, "others": [5.0, (1.0, None)]}
+    assert f(3.0, y=2.0)["others"] == [5.0, (1.0, None)]
+    np.testing.assert_array_equal(f(np.ones(2), 2)["product"], [2.0, 2.0])
+    assert wengert.grad(lambda x: f(x, 2.0)["product"])(3.0) == 2.0
+    assert wengert.vmap(f, in_axes=(0, None))(np.ones(2), 2.0)["others"][0].tolist() == [3.0, 3.0]
+    single = wengert.jit(lambda x: [x * 2])
+    assert [single(1.0), single(1.0), single(2)] == [[2.0], [2.0], [4]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,12 @@ from wengert.derivatives.vectorize import vmap
 from wengert.errors import InputTypeError, fail
 
 Flat = Callable[..., list[Any]]
+
+
+class _Finished(NamedTuple):
+    """The result of a call that the entry was not made for, in its container."""
+
+    result: Any
 
 
 class FlatFunction:
@@ -308,13 +314,31 @@ class Jitted:
 
     def _shortcut(self, flat: FlatFunction, types: Any, args: Any, leaves: Any, result: Any) -> None:
         """Make the entry of a compiled program the `__call__` of this object, if its arguments are plain leaves."""
-        outs, _ = containers.flatten(result)
-        simple_result = result is outs[0] if len(outs) == 1 else type(result) is tuple and len(result) == len(outs)
         executable = flat.executables.get(types)
-        if executable is None or not simple_result or not all(a is x for a, x in zip(args, leaves, strict=True)):
+        if executable is None or not all(a is x for a, x in zip(args, leaves, strict=True)):
             return
-        entry = executable.make_entry(mismatch=self._slow_call)
-        type(self).__call__ = staticmethod(entry if entry is not None else self._slow_call)  # type: ignore[method-assign]
+        outs, structure = containers.flatten(result)
+        simple_result = result is outs[0] if len(outs) == 1 else type(result) is tuple and len(result) == len(outs)
+        if simple_result:
+            call = executable.make_entry(mismatch=self._slow_call)
+        else:
+            call = self._entry_with_container(executable, structure)
+        type(self).__call__ = staticmethod(call if call is not None else self._slow_call)  # type: ignore[method-assign]
+
+    def _entry_with_container(self, executable: Executable, structure: Any) -> Callable[..., Any] | None:
+        """The entry, and a container around its results."""
+        entry = executable.make_entry(mismatch=lambda *args, **kwargs: _Finished(self._slow_call(*args, **kwargs)))
+        if entry is None:
+            return None
+        single = len(executable.out_types) == 1
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            out = entry(*args, **kwargs)
+            if type(out) is _Finished:
+                return out.result
+            return containers.unflatten(structure, (out,) if single else out)
+
+        return call
 
     def _flatten(self, structure: Any, fixed: dict[int, Any], count: int) -> tuple[FlatFunction, dict[Any, Any]]:
         out_structures: dict[tuple[ArrayType, ...], Any] = {}

@@ -259,7 +259,9 @@ def uniform_value(value: Any) -> Any:
 
 
 def name_of(number: int) -> str:
-    """Name variables a, b, …, z, aa, ab and so on."""
+    """Name variables a, b, …, z, aa, ab and so on; those that nothing reads have negative numbers."""
+    if number < 0:
+        return f"_{-number}"
     name = ""
     number += 1
     while number:
