@@ -45,8 +45,8 @@ class interp1d:
 
     Parameters
     ----------
-    x : array_like, shape (n,)
-        Knots.
+    x : array_like
+        The n knots.
     y : array_like
         Values at the knots, which lie along `axis`.
     kind : {'linear', 'slinear', 'nearest', 'nearest-up', 'previous', 'next', 'zero', 'cubic'}

@@ -37,10 +37,10 @@ class PPoly:
 
     Parameters
     ----------
-    c : array_like, shape (K, n, ...)
-        Coefficients, highest power first.
-    x : array_like, shape (n + 1,)
-        Ends of the pieces, in increasing order.
+    c : array_like
+        Coefficients of shape (K, n, ...), highest power first.
+    x : array_like
+        The n + 1 ends of the pieces, in increasing order.
     extrapolate : bool or 'periodic', optional
         Whether the first and the last piece go on outside; NaN there, if not.
     axis : int
@@ -160,8 +160,8 @@ class CubicHermiteSpline(PPoly):
 
     Parameters
     ----------
-    x : array_like, shape (n,)
-        Knots, in increasing order.
+    x : array_like
+        The n knots, in increasing order.
     y, dydx : array_like
         Values and derivatives at the knots, which lie along `axis`.
     axis : int
@@ -253,8 +253,8 @@ class CubicSpline(CubicHermiteSpline):
 
     Parameters
     ----------
-    x : array_like, shape (n,)
-        Knots, in increasing order.
+    x : array_like
+        The n knots, in increasing order.
     y : array_like
         Values at the knots, which lie along `axis`.
     axis : int

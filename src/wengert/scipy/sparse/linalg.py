@@ -18,10 +18,10 @@ def spsolve(A: Any, b: Any, permc_spec: str | None = None, use_umfpack: bool = T
 
     Parameters
     ----------
-    A : csr_array or sparse matrix of SciPy, shape (n, n)
-        The matrix.
-    b : array_like, shape (n,) or (n, k)
-        Right-hand sides; dense, unlike SciPy's.
+    A : csr_array or sparse matrix of SciPy
+        The n×n matrix.
+    b : array_like
+        One right-hand side of shape (n,), or several of shape (n, k); dense.
     permc_spec : str, optional
         How SuperLU orders the columns, as in SciPy.
     use_umfpack : bool
@@ -29,8 +29,8 @@ def spsolve(A: Any, b: Any, permc_spec: str | None = None, use_umfpack: bool = T
 
     Returns
     -------
-    array, of the shape of b
-        The solution. NaN with a warning where A is singular, as in SciPy. (SciPy returns a vector for k = 1.)
+    array
+        The solution, of the shape of b. NaN with a warning where A is singular, as in SciPy. (SciPy returns a vector for k = 1.)
 
     Examples
     --------
