@@ -343,8 +343,9 @@ class Array:
                 ConcretizationError,
                 "a traced Array was to become a plain ndarray, which would lose its derivative. If it was written into "
                 "an array made by numpy.zeros or the like, make that array with wengert.numpy.zeros(…) or "
-                "np.zeros(…, like=x); if a function of a library asked for it, use the one in wengert.numpy or "
-                "wengert.scipy; if the derivative is not wanted, pass wengert.stop_gradient(x).",
+                "np.zeros(…, like=x); if it is an index into a plain array, index wengert.numpy.array(a) instead; if a "
+                "function of a library asked for it, use the one in wengert.numpy or wengert.scipy; if the derivative "
+                "is not wanted, pass wengert.stop_gradient(x).",
             )
         return np.array(value, dtype=dtype)
 

@@ -17,10 +17,10 @@ from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
-from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, where
+from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, not_equal, where
 from wengert.rules.indexing import index
 from wengert.rules.joining import stack
-from wengert.rules.reductions import reduce_max, restore
+from wengert.rules.reductions import reduce_all, reduce_any, reduce_max, reduce_min, restore
 from wengert.rules.special import logsumexp, shift
 from wengert.transforms.custom import Rule, custom_call
 from wengert.transforms.mapped import evaluate_mapped, map_program
@@ -45,18 +45,32 @@ def _shift(x: Any, *, axis: tuple[int, ...]) -> Any:
     return _finite_or_zero(restore(reduce_max(x, axis=axis), shape_of(x), axis))
 
 
-EXPANSIONS: dict[Primitive, Callable[..., Any]] = {logsumexp: _logsumexp, shift: _shift}
+def _any(x: Any, *, axis: tuple[int, ...]) -> Any:
+    return not_equal(reduce_max(astype(not_equal(x, 0), dtype=np.dtype(np.int8)), axis=axis), 0)
+
+
+def _all(x: Any, *, axis: tuple[int, ...]) -> Any:
+    return not_equal(reduce_min(astype(not_equal(x, 0), dtype=np.dtype(np.int8)), axis=axis), 0)
+
+
+#: The expansions, and the kinds of dtypes that they are for.
+EXPANSIONS: dict[Primitive, tuple[Callable[..., Any], str]] = {
+    logsumexp: (_logsumexp, "f"),
+    shift: (_shift, "f"),
+    reduce_any: (_any, "biuf"),
+    reduce_all: (_all, "biuf"),
+}
 
 
 def expansion(op: Operation) -> Program | None:
     """Return the program of one operation in terms of others, if it has one: for real numbers, and not for none."""
     if op.primitive is custom_call:
         return _custom_function(op)
-    function = EXPANSIONS.get(op.primitive)
+    function, kinds = EXPANSIONS.get(op.primitive, (None, ""))
     if function is None or len(op.inputs) != 1:
         return None
     (x,) = op.inputs
-    if not isinstance(x, Variable) or x.type.dtype.kind != "f" or 0 in x.type.shape:
+    if not isinstance(x, Variable) or x.type.dtype.kind not in kinds or 0 in x.type.shape:
         return None
     return record(lambda x: [function(x, **op.params)], [x.type], op.primitive.name)
 

@@ -19,7 +19,7 @@ from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
 from wengert.rules import contraction, indexing
 from wengert.transforms.branches import branch
-from wengert.transforms.loop_calls import LoopCall
+from wengert.transforms.loop_calls import LoopCall, inner_programs
 from wengert.transforms.loops import loop
 from wengert.transforms.mapped import count_elements, map_program
 from wengert.transforms.programs import derived_from
@@ -145,14 +145,6 @@ def _inner_work(op: Operation) -> int:
 def states_of(call: LoopCall) -> tuple[int, int]:
     """What `memory_variables` has to know of a loop."""
     return 1 + len(call.constants), len(call.state)
-
-
-def inner_programs(op: Operation) -> Iterator[Program]:
-    """The programs that an operation holds."""
-    for value in op.params.values():
-        for x in value if isinstance(value, tuple) else (value,):
-            if isinstance(x, Program):
-                yield x
 
 
 def all_operations(program: Program) -> Iterator[Operation]:

@@ -40,20 +40,17 @@ def unwritable(program: Program) -> frozenset[int]:
     """
     control = [op for op in program.operations if op.primitive in (loop, branch)]
     bad = {id(op) for op in control if not _is_writable(op)}
-    dynamic = {id(op) for op in control if op.primitive is loop and _has_dynamic_stacks(op)}
+    dynamic = {id(op) for op in control if op.params.get("handles")}
     return frozenset(bad | dynamic if bad & dynamic else bad)
 
 
 def _is_writable(op: Operation) -> bool:
-    if sequential.is_writable(op):
-        return True
+    return sequential.is_writable(op) or _has_plan(op)
+
+
+def _has_plan(op: Operation) -> bool:
     programs = op.params["branches"] if op.primitive is branch else (op.params["body"], op.params["condition"])
     return all(p is None or _plan(p) is not None for p in programs)
-
-
-def _has_dynamic_stacks(op: Operation) -> bool:
-    call = LoopCall.of(op.inputs, op.params)
-    return call.trips is None and (bool(call.stacks) or bool(call.element_types))
 
 
 def _plan(program: Program, carried: tuple[int, ...] = ()) -> Plan | None:
@@ -81,9 +78,9 @@ def _plan(program: Program, carried: tuple[int, ...] = ()) -> Plan | None:
 def iteration_writer(
     operation: Operation, over: dict[Variable, Variable], uniform: dict[Variable, Any]
 ) -> IterationWriter:
-    """What writes a loop or branch, with its state in registers where that is possible."""
-    kind = IterationWriter if sequential.is_writable(operation) else PlannedWriter
-    return kind(operation, over, uniform)
+    """What writes a loop or branch: with its state in registers where that is possible, and it is small enough."""
+    in_registers = sequential.is_writable(operation) and not (sequential.is_wide(operation) and _has_plan(operation))
+    return (IterationWriter if in_registers else PlannedWriter)(operation, over, uniform)
 
 
 class _Round:
@@ -108,7 +105,8 @@ class _Round:
             atom = program.outputs[j]
             if isinstance(atom, Variable):
                 homes.setdefault(place, nbytes(atom))
-        self.schedule = Schedule(plan, fixed=fixed, wanted=goals, homes=homes, given=given)
+        kept = _passed_on(program, plan)
+        self.schedule = Schedule(plan, fixed=fixed, wanted=goals, homes=homes, given=given, kept=kept)
         self.parts = self.schedule.write(plan.steps, unit)
         self.workspace = writer.frame.reserve(self.schedule.layout.workspace)
 
@@ -332,6 +330,11 @@ class PlannedWriter(IterationWriter):
         b.position_at_end(there)
 
 
+def _passed_on(program: Program, plan: Plan) -> list[Variable]:
+    """The inputs that are results: nothing may be stored over them."""
+    return [v for v in program.inputs if any(isinstance(a, Variable) and plan.root(a) is v for a in program.outputs)]
+
+
 def _layout_of_state(
     body: Program, plan: Plan, carried: dict[int, Place], wanted: dict[int, Place], m: int
 ) -> list[bool]:
@@ -346,7 +349,8 @@ def _layout_of_state(
     homes = {place: nbytes(body.inputs[j]) for j, place in carried.items()}
     homes |= {place: nbytes(body.outputs[j]) for j, place in wanted.items() if isinstance(body.outputs[j], Variable)}  # type: ignore[arg-type]
     fixed = {v: Place("input", j) for j, v in enumerate(body.inputs) if j not in carried}
-    schedule = Schedule(plan, fixed=fixed, wanted=goals, homes=homes, given=given)
+    kept = _passed_on(body, plan)
+    schedule = Schedule(plan, fixed=fixed, wanted=goals, homes=homes, given=given, kept=kept)
     result = []
     for j in range(m):
         atom = body.outputs[j]

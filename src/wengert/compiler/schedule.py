@@ -6,7 +6,7 @@ found in the cache for; writing the steps as LLVM functions comes after that, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -36,7 +36,7 @@ class Schedule:
         The steps.
     fixed : mapping of Variable to Place
         Arrays that nobody writes to: arguments, constants.
-    wanted, homes, given
+    wanted, homes, given, kept
         As for `buffers.lay_out`.
     """
 
@@ -48,12 +48,15 @@ class Schedule:
         wanted: Mapping[Variable, Place],
         homes: Mapping[Place, int],
         given: Mapping[Variable, Place] | None = None,
+        kept: Collection[Variable] = (),
     ) -> None:
         self.plan = plan
         self.writers: dict[int, loops.KernelWriter] = {}  # begun while memory is laid out, by identity of the kernel
         self.patterns = bands.nonzeros(plan.program)
         accesses = [plan.accesses(step) for step in plan.steps]
-        self.layout: Layout = buffers.lay_out(accesses, self._may_overwrite, wanted=wanted, homes=homes, given=given)
+        self.layout: Layout = buffers.lay_out(
+            accesses, self._may_overwrite, wanted=wanted, homes=homes, given=given, kept=kept
+        )
         self.layout.places |= fixed
 
     def place(self, v: Variable) -> Place:

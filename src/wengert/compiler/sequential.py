@@ -25,12 +25,14 @@ from llvmlite import ir
 
 from wengert.compiler.builder import Builder
 from wengert.compiler.locations import (
+    MOST_IN_REGISTERS,
     Unsuitable,
     all_operations,
     dtype_of_atom,
     last_reads,
     memory_variables,
     origin,
+    size_of,
     states_of,
 )
 from wengert.compiler.lowering import Emitter, Register, memory_type
@@ -38,7 +40,7 @@ from wengert.compiler.unroll import INDEXED, Elements, Unroller
 from wengert.compiler.unroll import _box as box
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
-from wengert.core.values import ArrayType
+from wengert.core.values import ArrayType, type_of
 from wengert.rules import elementwise as e
 from wengert.rules import indexing
 from wengert.transforms.branches import branch
@@ -827,29 +829,95 @@ def is_writable(op: Operation) -> bool:
     return True
 
 
+def is_wide(op: Operation) -> bool:
+    """Whether a loop or branch, written like this, has arrays in registers that loops over vectors do better."""
+    if op.primitive is branch:
+        return any(map(_has_wide_registers, op.params["branches"]))
+    call = LoopCall.of(op.inputs, op.params)
+    return _has_wide_registers(call.body, states_of(call))
+
+
+def _has_wide_registers(program: Program, states: tuple[int, ...] = ()) -> bool:
+    memory = memory_variables(program, states)
+    variables = (*program.inputs, *(v for op in program.operations for v in op.outputs))
+    return any(v not in memory and size_of(v) > MOST_IN_REGISTERS for v in variables)
+
+
+class Form(NamedTuple):
+    """How a value of a program is kept in memory; `element` is that of the elements of a stack which is no array."""
+
+    type: ArrayType
+    element: Form | None = None
+
+
 def handles(program: Program) -> Program:
-    """Replace stacks of unknown length by the addresses of their nodes."""
-    if all(DYNAMIC not in v.type.shape for op in program.operations for v in op.outputs):
-        return program
-    new: dict[Variable, Variable] = {}
+    """Replace stacks of unknown length by the addresses of their nodes, and stacks of such stacks by arrays of them."""
+    if any(DYNAMIC in v.type.shape for op in all_operations(program) for v in op.outputs):
+        return _with_handles(program, [Form(v.type) for v in program.inputs])[0]
+    return program
 
-    def define(v: Variable) -> Variable:
-        if DYNAMIC in v.type.shape:
-            new[v] = Variable(v.number, COUNTER)
-        return new.get(v, v)
 
+def _with_handles(program: Program, forms: Sequence[Form]) -> tuple[Program, list[Form]]:
+    """The program for inputs of these forms, and the forms of its results."""
+    new: dict[Any, Variable] = {}
+    form: dict[Any, Form] = {v: Form(v.type) for v, _ in program.constants}
+
+    def define(v: Variable, f: Form) -> Variable:
+        form[v] = f
+        new[v] = v if f.type == v.type else Variable(v.number, f.type)
+        return new[v]
+
+    def of(a: Any) -> Form:
+        return Form(type_of(a.value)) if isinstance(a, Literal) else form[a]
+
+    inputs = [define(v, f) for v, f in zip(program.inputs, forms, strict=True)]
     operations = []
     for op in program.operations:
-        inputs = tuple(new.get(a, a) if isinstance(a, Variable) else a for a in op.inputs)
-        params = {k: _with_handles(x) for k, x in op.params.items()}
-        operations.append(op._replace(inputs=inputs, params=params, outputs=tuple(map(define, op.outputs))))
-    return Program(program.name, program.inputs, program.constants, operations, program.outputs)
+        params = op.params
+        outs = [Form(v.type) for v in op.outputs]
+        if op.primitive is loop:
+            params, outs = _loop_with_handles(op, [of(a) for a in op.inputs])
+        elif op.primitive is branch:
+            cases = [_with_handles(case, [of(a) for a in op.inputs[1:]]) for case in params["branches"]]
+            params = {**params, "branches": tuple(case for case, _ in cases)}
+        elif op.primitive is map_program:
+            inner = params["program"]
+            params = {**params, "program": _with_handles(inner, [Form(v.type) for v in inner.inputs])[0]}
+        read = tuple(new.get(a, a) if isinstance(a, Variable) else a for a in op.inputs)
+        defined = tuple(map(define, op.outputs, outs))
+        operations.append(op._replace(inputs=read, params=params, outputs=defined))
+    outputs = [new.get(a, a) if isinstance(a, Variable) else a for a in program.outputs]
+    changed = Program(program.name, inputs, program.constants, operations, outputs)
+    return changed, [of(a) for a in program.outputs]
 
 
-def _with_handles(x: Any) -> Any:
-    if isinstance(x, tuple):
-        return tuple(map(_with_handles, x))
-    return handles(x) if isinstance(x, Program) else x
+def _loop_with_handles(op: Operation, forms: list[Form]) -> tuple[dict[str, Any], list[Form]]:
+    call = LoopCall.of(op.inputs, op.params)
+    constants, state, stacks = LoopCall.of(op.inputs, op.params).grouped(forms)
+    elements = []
+    opaque = []
+    for j, f in enumerate(stacks):
+        if f.element is not None:
+            elements.append(f.element)
+            opaque.append(j)
+        else:
+            elements.append(Form(ArrayType(f.type.shape[1:], f.type.dtype)))
+    values = [*constants, *(Form(v.type) for v in call.body.inputs[1 + len(constants) :][: len(state)])]
+    body, outs = _with_handles(call.body, [Form(COUNTER), *values, *elements])
+    condition = None if call.condition is None else _with_handles(call.condition, values)[0]
+    made = []
+    for f in outs[len(state) :]:
+        if call.trips is None:
+            made.append(Form(COUNTER, f))
+        else:
+            made.append(
+                Form(ArrayType((call.trips, *f.type.shape), f.type.dtype), f if f.element is not None else None)
+            )
+    count = [] if call.condition is None else [Form(COUNTER)]
+    # For the interpreter, which looks up stacks by number, and knows nothing of native nodes.
+    known = {"opaque": tuple(opaque), "handles": bool(opaque) or any(f.element is not None for f in made)}
+    params = {**op.params, "body": body, "condition": condition, **known}
+    return params, [*outs[: len(state)], *made, *count]
 
 
 def free_list(builder: Any, status: Register) -> None:
@@ -898,11 +966,11 @@ def describe_problem(program: Program, status: int) -> Exception:
 
 
 def with_stacks(op: Operation, operands: Sequence[Any], stacks: Sequence[Any]) -> list[Any]:
-    """Operands of a loop that the interpreter runs, with the stacks of unknown length that handles stand for."""
+    """Operands of a loop that the interpreter runs, with the stacks that are no arrays in place of their numbers."""
     call = LoopCall.of(operands, op.params)
-    if call.trips is not None:
-        return list(operands)
-    return call._replace(stacks=[stacks[int(x)] for x in call.stacks]).operands
+    opaque = op.params.get("opaque", ())
+    found = [stacks[int(np.ravel(x)[0])] if j in opaque else x for j, x in enumerate(call.stacks)]
+    return call._replace(stacks=found).operands
 
 
 def count_work(program: Program) -> int:

@@ -119,7 +119,7 @@ def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
         indices = op.inputs[1 if p is indexing.index else 2 :]
         return all(isinstance(a, Literal) or a in constants for a in indices)
     if p in MOVES or p in _OTHERS:
-        return p in MOVES or out.kind == "f"
+        return p in MOVES or out.kind == "f" or (p in _REDUCTIONS and out.kind in "iu" and dtypes[0] == out)
     return is_lowerable(p, dtypes, out)
 
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from wengert.control.staging import cast_all, numeric, predicate
 from wengert.core import containers
-from wengert.core.staging import is_recording, record
+from wengert.core.staging import record
 from wengert.core.values import Value, dtype_of, shape_of, type_of
 from wengert.derivatives.calls import to_user
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
-from wengert.rules.elementwise import equal, maximum, minimum, where
 from wengert.transforms.branches import branch, close_all
 from wengert.transforms.programs import types_of_outputs
 
@@ -101,8 +100,6 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 
 def _chosen(number: Any, functions: tuple[Callable[..., Any], ...], operands: tuple[Any, ...]) -> Any:
-    if not is_recording():
-        return _selected(number, functions, operands)
     leaves, structure = containers.flatten(operands)
     values = [numeric(x, "an operand of a branch") for x in leaves]
     structures: list[Any] = []
@@ -130,20 +127,6 @@ def _chosen(number: Any, functions: tuple[Callable[..., Any], ...], operands: tu
     closed, more = close_all(programs, len(values))
     outs = branch.bind(number, *values, *more, branches=closed)
     return containers.unflatten(structures[0], [to_user(o) for o in outs])
-
-
-def _selected(number: Any, functions: tuple[Callable[..., Any], ...], operands: tuple[Any, ...]) -> Any:
-    """Apply all functions, and select for each example of a batch."""
-    results = [containers.flatten(f(*operands)) for f in functions]
-    columns = [[numeric(x, "the result of a branch") for x in leaves] for leaves, _ in results]
-    _check_alike([s for _, s in results], [list(map(type_of, c)) for c in columns])
-    if number.dtype.kind != "b":
-        number = minimum(maximum(number, 0), len(functions) - 1)
-    chosen = columns[0]
-    for k, column in enumerate(columns[1:], start=1):
-        mine = number if number.dtype.kind == "b" else equal(number, k)
-        chosen = [where(mine, new, old) for new, old in zip(column, chosen, strict=True)]
-    return containers.unflatten(results[0][1], [to_user(x) for x in chosen])
 
 
 def _check_alike(structures: list[Any], types: list[list[Any]]) -> None:

@@ -12,10 +12,8 @@ import numpy as np
 from wengert.control.staging import (
     Room,
     State,
-    any_true,
     for_body,
     numeric,
-    plain_truth,
     predicate,
     settled,
     slots_of,
@@ -27,10 +25,8 @@ from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of, z
 from wengert.derivatives.calls import to_user, to_value
 from wengert.derivatives.recompute import LOOPS
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
-from wengert.rules.elementwise import less, where
 from wengert.rules.indexing import index
 from wengert.rules.joining import stack
-from wengert.transforms.batch import Batched
 from wengert.transforms.loop_calls import COUNTER, NO_BODY, LoopCall, element_type, run_loop
 
 _FOREVER = np.int64(np.iinfo(np.int64).max)
@@ -82,8 +78,8 @@ def _for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any, room: Room | 
     n = n if isinstance(n, int) else numeric(n, "the number of iterations of for_loop")
     if shape_of(n) != () or np.dtype(dtype_of(n)).kind not in "iu":
         fail(InputTypeError, f"the number of iterations of for_loop must be one integer, not {n!r}.")
-    if not is_recording() and room is None:
-        return _eager_for(n, body, initial)
+    if not is_recording() and room is None and not isinstance(n, Value):
+        return _eager_for(operator.index(n), body, initial)
 
     def attempt(values: list[Any]) -> Any:
         def iteration(i: Any, *state: Any) -> list[Any]:
@@ -101,19 +97,9 @@ def _for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any, room: Room | 
     return initial.build(settled(initial.strong(probe, [COUNTER]), attempt))
 
 
-def _eager_for(n: Any, body: Callable[[Any, Any], Any], initial: State) -> Any:
+def _eager_for(n: int, body: Callable[[Any, Any], Any], initial: State) -> Any:
     state = initial.for_body()
-    if isinstance(n, Batched):
-        values = initial.values
-        count = n
-        i = 0
-        while any_true(mask := less(i, count)):
-            new = initial.flatten(body(i, state), "the body")
-            values = [where(mask, x, old) for x, old in zip(new, values, strict=True)]
-            state = initial.build(values)
-            i += 1
-        return state
-    for i in range(operator.index(n)):
+    for i in range(n):
         state = body(i, state)
         initial.flatten(state, "the body")
     return state
@@ -168,7 +154,12 @@ def _while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], sta
     initial = State(state, "the state")
     if not is_recording() and room is None:
         return _eager_while(condition, body, initial)
+    return _recorded_while(condition, body, initial, room)
 
+
+def _recorded_while(
+    condition: Callable[[Any], Any], body: Callable[[Any], Any], initial: State, room: Room | None
+) -> Any:
     def attempt(values: list[Any]) -> Any:
         def iteration(_i: Any, *state: Any) -> list[Any]:
             return unchanged_dtypes(state, initial.flatten(body(initial.build(state)), "the body"))
@@ -187,21 +178,14 @@ def _while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], sta
 
 def _eager_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], initial: State) -> Any:
     state = initial.for_body()
-    values, mask = initial.values, None
     while True:
-        truth = plain_truth(predicate(condition(state)))
-        if truth is False:
+        truth = predicate(condition(state))
+        if isinstance(truth, Value):  # examples of a batch may end at different times
+            return _recorded_while(condition, body, State(state, "the state"), None)
+        if not truth:
             return state
-        if truth is not True or mask is not None:  # examples of a batch that end at different times
-            mask = truth if mask is None else mask & truth
-            if not any_true(mask):
-                return initial.build(values)
-            new = initial.flatten(body(state), "the body")
-            values = [where(mask, x, old) for x, old in zip(new, values, strict=True)]
-            state = initial.build(values)
-        else:
-            state = body(state)
-            values = initial.flatten(state, "the body")
+        state = body(state)
+        initial.flatten(state, "the body")
 
 
 def scan(

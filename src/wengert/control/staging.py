@@ -15,7 +15,6 @@ from wengert.core.staging import record
 from wengert.core.values import ArrayType, dtype_of, is_transforming, shape_of, type_of
 from wengert.derivatives.calls import to_user, to_value
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
-from wengert.transforms.batch import Batched
 from wengert.transforms.loop_calls import split
 
 
@@ -34,14 +33,6 @@ def for_body(value: Any) -> Any:
     return to_user(value)
 
 
-def plain_truth(x: Any) -> Any:
-    """The truth of a plain predicate; the values of a batch, if it differs between the examples."""
-    value = to_value(x)
-    if isinstance(value, Batched):
-        return value
-    return bool(x)
-
-
 def predicate(x: Any) -> Any:
     """Value of a condition."""
     value = to_value(x)
@@ -49,13 +40,6 @@ def predicate(x: Any) -> Any:
         what = type(x).__name__ if value is None else f"array of shape {shape_of(value)} and dtype {dtype_of(value)}"
         fail(InputTypeError, f"the condition of a loop or branch must be one boolean, and is a {what}.")
     return value
-
-
-def any_true(mask: Any) -> bool:
-    """Whether a predicate is true for some example of a batch, or of batches in one another."""
-    while isinstance(mask, Batched):
-        mask = mask.value
-    return bool(np.any(mask))
 
 
 class State:
@@ -86,8 +70,9 @@ class State:
         return values
 
     def for_body(self) -> Any:
-        """The container for the body of an eager loop, which may write to its arrays."""
-        return containers.unflatten(self.structure, [for_body(v) for v in self.values])
+        """The container for the body of an eager loop, which may write to its arrays; Python numbers stay such."""
+        rows = zip(self.leaves, self.values, self.weak, strict=True)
+        return containers.unflatten(self.structure, [x if w else for_body(v) for x, v, w in rows])
 
     def strong(
         self,

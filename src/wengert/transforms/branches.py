@@ -20,6 +20,7 @@ from wengert.core.values import shape_of, type_of, zeros_of
 from wengert.rules.elementwise import equal, maximum, minimum, where
 from wengert.transforms.batch import Batch, Batched
 from wengert.transforms.forward import Dual, Forward
+from wengert.transforms.guards import guarded
 from wengert.transforms.loop_calls import closed, depends, with_ignored
 from wengert.transforms.programs import derived_from, types_of_outputs
 from wengert.transforms.reverse import Tape
@@ -144,7 +145,7 @@ class Branch(Primitive):
         case, *operands = args
         flags = batched[1:]
 
-        def on_batch(program: Program) -> Program:
+        def on_batch(program: Program, flags: Sequence[bool], operands: Sequence[Any]) -> Program:
             def function(*values: Any) -> list[Any]:
                 with Batch(size) as level:
                     outs = program.evaluate(*(level.make(x) if f else x for x, f in zip(values, flags, strict=True)))
@@ -157,14 +158,18 @@ class Branch(Primitive):
 
             return record(function, list(map(type_of, operands)), program.name)
 
-        programs, more = close_all([on_batch(p) for p in params["branches"]], len(operands))
+        branches: tuple[Program, ...] = params["branches"]
         if not batched[0]:
+            programs, more = close_all([on_batch(p, flags, operands) for p in branches], len(operands))
             return self.bind(case, *operands, *more, branches=programs)
-        case = minimum(maximum(case, 0), len(programs) - 1)
-        chosen = list(programs[0].evaluate(*operands, *more))
-        for number, program in enumerate(programs[1:], start=1):
+        case = minimum(maximum(case, 0), len(branches) - 1)
+        chosen: list[Any] = []
+        for number, program in enumerate(branches):
             mine = equal(case, number)
-            outs = program.evaluate(*operands, *more)
+            outs = on_batch(guarded(program), [True, *flags], [mine, *operands]).evaluate(mine, *operands)
+            if number == 0:
+                chosen = list(outs)
+                continue
             masks = [reshape(mine, shape=(size, *(1,) * (len(shape_of(o)) - 1))) for o in outs]
             chosen = [where(m, new, old) for m, new, old in zip(masks, outs, chosen, strict=True)]
         return tuple(chosen)

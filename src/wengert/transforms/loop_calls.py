@@ -8,7 +8,7 @@ iterations is computed before the loop.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,14 +45,18 @@ class Stack:
 
 
 def stack_type(element: ArrayType, trips: int | None, axis: int = 0) -> ArrayType:
-    """Type of a stack; `axis` says where the axis of unknown length is shown."""
-    if trips is not None:
+    """Type of a stack.
+
+    If its length is not known, or its elements are such stacks, then it is no array: the new axis is shown as of
+    unknown length, at the place `axis`.
+    """
+    if trips is not None and DYNAMIC not in element.shape:
         return ArrayType((trips, *element.shape), element.dtype)
     return ArrayType((*element.shape[:axis], DYNAMIC, *element.shape[axis:]), element.dtype)
 
 
 def element_type(stack: ArrayType) -> ArrayType:
-    """Type of the elements of a stack, in which the axis of unknown length is the stacked one wherever it is."""
+    """Type of the elements of a stack; the stacked axis is the first of unknown length, or else the first."""
     axis = stack.shape.index(DYNAMIC) if DYNAMIC in stack.shape else 0
     return ArrayType(stack.shape[:axis] + stack.shape[axis + 1 :], stack.dtype)
 
@@ -159,6 +163,14 @@ class LoopCall(NamedTuple):
     def element_types(self) -> list[ArrayType]:
         """Types of the elements of the new stacks."""
         return types_of_outputs(self.body)[len(self.state) :]
+
+
+def inner_programs(op: Operation) -> Iterator[Program]:
+    """The programs that an operation holds."""
+    for value in op.params.values():
+        for x in value if isinstance(value, tuple) else (value,):
+            if isinstance(x, Program):
+                yield x
 
 
 def closed(program: Program, at: int) -> tuple[Program, list[Any]]:

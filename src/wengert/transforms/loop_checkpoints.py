@@ -168,9 +168,7 @@ def forward_online(call: LoopCall, slots: int) -> tuple[list[Any], list[Any], An
 
     kept = Snapshots.empty(slots, [type_of(x) for x in call.state])
     first = np.int64(1 if slots > 1 else 1 << 60)
-    outer = LoopCall(
-        call.body, None, None, _FOREVER, call.constants, [np.int64(0), first, *call.state, *kept], []
-    )
+    outer = LoopCall(call.body, None, None, _FOREVER, call.constants, [np.int64(0), first, *call.state, *kept], [])
     final, _, _ = run_loop(outer.recorded(body, goes_on))
     return final[2 : 2 + m], final[2 + m :], final[0]
 

@@ -30,9 +30,11 @@ from wengert.rules.reductions import reduce_any, reduce_max
 from wengert.rules.structural import move_axis
 from wengert.transforms.batch import Batch, Batched
 from wengert.transforms.forward import Dual, Forward
+from wengert.transforms.guards import guarded
 from wengert.transforms.loop_adjoints import Active, halves, without_inputs
 from wengert.transforms.loop_calls import (
     COUNTER,
+    DYNAMIC,
     LoopCall,
     Stack,
     depends,
@@ -218,7 +220,8 @@ class Loop(Primitive):
         initial = [x if b else _spread(x, size) for x, b in zip(call.state, call.grouped(batched)[1], strict=True)]
         initial = [x if s else y for x, y, s in zip(initial, call.state, state, strict=True)]
         elements = [
-            move_axis(x, 0, 1) if b and call.trips is not None else x for x, b in zip(call.stacks, stacks, strict=True)
+            move_axis(x, 0, 1) if b and DYNAMIC not in shape_of(x) else x
+            for x, b in zip(call.stacks, stacks, strict=True)
         ]
         if not masked:
             outs = self._batched(size, call._replace(state=initial, stacks=elements), constants, state, stacks)
@@ -228,8 +231,7 @@ class Loop(Primitive):
             )
         final, new_stacks, count = outs
         final = [x if s else _spread(x, size) for x, s in zip(final, state, strict=True)]
-        if call.trips is not None:
-            new_stacks = [move_axis(x, 1, 0) for x in new_stacks]
+        new_stacks = [x if DYNAMIC in shape_of(x) else move_axis(x, 1, 0) for x in new_stacks]
         if count is not None and not masked:
             count = _spread(count, size)
         return with_count([*final, *new_stacks], count, count)
@@ -273,7 +275,8 @@ class Loop(Primitive):
         def body(i: Any, *values: Any) -> list[Any]:
             limits, cs, ss, extra, es = split(values, [len(counts), k, m, 2 if condition else 0, len(stacks)])
             mine = active(i, limits, extra[0] if extra else None)
-            outs = _on_batch(size, call.body, [i, *cs, *ss, *es], flags, [True] * len(types_of_outputs(call.body)))
+            results = [True] * len(call.body.outputs)
+            outs = _on_batch(size, guarded(call.body), [mine, i, *cs, *ss, *es], [True, *flags], results)
             new = [where(_aligned_mask(mine, x), x, old) for x, old in zip(outs[:m], ss, strict=True)]
             if not extra:
                 return [*new, *outs[m:]]
@@ -314,7 +317,7 @@ def _interpret(call: LoopCall) -> tuple[Any, ...]:
 
 
 def _stacked(items: list[Any], element: ArrayType, call: LoopCall) -> Any:
-    if call.trips is None:
+    if DYNAMIC in stack_type(element, call.trips).shape or any(isinstance(x, Stack) for x in items):
         return Stack(items, element, call.axis)
     return np.stack(items) if items else np.zeros(stack_type(element, call.trips).shape, element.dtype)
 

@@ -1,0 +1,90 @@
+"""Programs that do no harm where nobody wants their results.
+
+Under vmap an iteration, or a case of a branch, is computed for all examples, also for those whose loop is over or that
+are of another case. Their results are not used; but an index of theirs may be out of range, and a loop of theirs may
+never end. `guarded` gives a program a first argument that says whether it is wanted: if not, indices are 0 and loops do
+no iterations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.primitive import PRIMITIVE_BY_NAME
+from wengert.core.program import Literal, Program, Variable
+from wengert.core.staging import record
+from wengert.core.values import ArrayType
+from wengert.rules.elementwise import logical_and, where
+from wengert.rules.indexing import index, index_add, index_update
+from wengert.transforms.loop_calls import LoopCall, closed, inner_programs, split, with_ignored
+from wengert.transforms.programs import derived_from
+
+_BOOL = ArrayType((), np.dtype(bool))
+
+
+def guarded(program: Program) -> Program:
+    """Return the program with one more argument, the first: a boolean, whether it is wanted."""
+
+    def function(active: Any, *values: Any) -> Sequence[Any]:
+        return _evaluate(program, active, values)
+
+    def make() -> Program:
+        types = [_BOOL, *(v.type for v in program.inputs)]
+        if not needs_guard(program):
+            return with_ignored(program, 0, [_BOOL])
+        guarded, more = closed(record(function, types, program.name), len(types))
+        assert not more
+        return guarded
+
+    return derived_from(program, "guarded", make)
+
+
+def needs_guard(program: Program) -> bool:
+    """Whether there are computed indices or loops in a program."""
+    return any(_is_indexed(op.primitive, op.inputs) or any(inner_programs(op)) for op in program.operations)
+
+
+def _is_indexed(primitive: Any, inputs: Sequence[Any]) -> bool:
+    return (primitive is index and len(inputs) > 1) or (primitive in (index_add, index_update) and len(inputs) > 2)
+
+
+def _evaluate(program: Program, active: Any, values: Sequence[Any]) -> Sequence[Any]:
+    env: dict[Variable, Any] = dict(zip(program.inputs, values, strict=True))
+    for op in program.operations:
+        args = [a.value if isinstance(a, Literal) else env[a] for a in op.inputs]
+        params = op.params
+        if _is_indexed(op.primitive, args):
+            first = 1 if op.primitive is index else 2
+            args = [*args[:first], *(where(active, i, 0) for i in args[first:])]
+        elif op.primitive is PRIMITIVE_BY_NAME["loop"]:
+            call = _guarded_loop(LoopCall.of(args, params), active)
+            args, params = call.operands, call.params
+        elif op.primitive is PRIMITIVE_BY_NAME["branch"]:
+            case, *operands = args
+            args = [case, active, *operands]
+            params = {**params, "branches": tuple(map(guarded, params["branches"]))}
+        out = op.primitive.bind(*args, **params)
+        env.update(zip(op.outputs, out if op.primitive.multiple else (out,), strict=True))
+    return [a.value if isinstance(a, Literal) else env[a] for a in program.outputs]
+
+
+def _guarded_loop(call: LoopCall, active: Any) -> LoopCall:
+    k, m = len(call.constants), len(call.state)
+
+    def body(i: Any, active: Any, *values: Any) -> Sequence[Any]:
+        return guarded(call.body).evaluate(active, i, *values)
+
+    def goes_on(active: Any, *values: Any) -> Sequence[Any]:
+        assert call.condition is not None
+        cs, ss = split(values, [k, m])
+        return [logical_and(active, guarded(call.condition).evaluate(active, *cs, *ss)[0])]
+
+    n = call.n
+    if call.trips is None and call.condition is None:
+        n = where(active, n, 0)
+    return call._replace(constants=[active, *call.constants], n=n).recorded(
+        body, None if call.condition is None else goes_on
+    )
