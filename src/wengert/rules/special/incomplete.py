@@ -9,8 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from wengert.core.combinators import Elementwise
-from wengert.rules.elementwise import greater, isfinite, less, logical_and, reciprocal, where
+from wengert.rules.elementwise import (
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    less,
+    logical_and,
+    logical_or,
+    reciprocal,
+    where,
+)
 from wengert.rules.implicit import beta_rate, gamma_rate
 from wengert.rules.special.common import sp, typed
 from wengert.rules.special.gammas import beta_density, gamma_density
@@ -67,18 +79,26 @@ def gamma_shape(a: Any, x: Any) -> Any:
     """The partial derivative of `gammainc` in a; 0 at the ends."""
     inside = logical_and(greater(x, 0.0), isfinite(x))
     t = where(inside, x, 1.0)
-    return where(inside, -gamma_density(a, t) * gamma_rate(a, t), 0.0 * x)
+    return where(inside, -gamma_density(a, t) * gamma_rate(a, t), where(greater_equal(x, 0.0), 0.0, np.nan))
 
 
 def beta_shape(a: Any, b: Any, x: Any) -> Any:
     """The partial derivative of `betainc` in a; 0 at the ends."""
     inside = logical_and(greater(x, 0.0), less(x, 1.0))
     t = where(inside, x, 0.5)
-    return where(inside, -beta_density(a, b, t) * beta_rate(a, b, t, 1 - t), 0.0 * x)
+    return where(
+        inside,
+        -beta_density(a, b, t) * beta_rate(a, b, t, 1 - t),
+        where(logical_or(equal(x, 0.0), equal(x, 1.0)), 0.0, np.nan),
+    )
 
 
 def beta_other_shape(a: Any, b: Any, x: Any) -> Any:
     """The partial derivative of `betainc` in b: it is 1 - betainc(b, a, 1 - x)."""
     inside = logical_and(greater(x, 0.0), less(x, 1.0))
     t = where(inside, x, 0.5)
-    return where(inside, beta_density(a, b, t) * beta_rate(b, a, 1 - t, t), 0.0 * x)
+    return where(
+        inside,
+        beta_density(a, b, t) * beta_rate(b, a, 1 - t, t),
+        where(logical_or(equal(x, 0.0), equal(x, 1.0)), 0.0, np.nan),
+    )
