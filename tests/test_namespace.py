@@ -96,6 +96,8 @@ def test_names_are_numpys():
 
 @pytest.mark.parametrize("module", ["", "linalg", "fft"])
 def test_every_name_of_numpy_is_there_or_has_a_reason(module):
+    if np.lib.NumpyVersion(np.__version__) < "2.4.0":
+        pytest.skip("NumPy still has names that it has deprecated since")
     theirs, ours = (getattr(ns, module) if module else ns for ns in (np, wnp))
     missing = {name for name in dir(theirs) if not name.startswith("_") and not hasattr(ours, name)}
     assert sorted(missing - set(ABSENT)) == []
@@ -174,7 +176,10 @@ def test_derivatives(call):
 def test_out(call):
     """out= stores the result, and refuses a plain array where that would lose a derivative."""
     numpys = getattr(np, call.name)
-    takes_out = isinstance(numpys, np.ufunc) or "out" in getattr(inspect.signature(numpys), "parameters", {})
+    try:
+        takes_out = isinstance(numpys, np.ufunc) or "out" in inspect.signature(numpys).parameters
+    except ValueError:  # older NumPy does not tell
+        return
     active = tuple(call.args[i] for i in call.active)
     expected = call(np, *active)
     if not takes_out or isinstance(expected, tuple) or len(call.args) > 3 or not active:
