@@ -47,3 +47,16 @@ def test_products_with_lengths_of_one():
     c = _rng.normal(size=(2, 2))
     for optimize in ("optimal", "greedy", ["einsum_path", (0, 1), (0, 1)]):
         agrees(lambda a, b, c, o=optimize: np.einsum("ij,jk,il->kl", a, b[:1], c, optimize=o), a, b, c)
+
+
+@pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning")
+@pytest.mark.parametrize(("m", "n"), [(2, 2), (2, 3), (3, 2)])
+def test_cross_products_of_two_components(m, n):
+    a, b = _rng.normal(size=(4, m)), _rng.normal(size=(4, n))
+    padded = np.cross(*(np.pad(x, ((0, 0), (0, 3 - x.shape[1]))) for x in (a, b)))
+    expected = padded[:, 2] if m == n else padded
+    np.testing.assert_allclose(jvp(np.cross, (a, b), (a, b))[0], expected)
+    np.testing.assert_allclose(vmap(np.cross)(a, b), expected)
+    check_grads(lambda a, b: vmap(np.cross)(a, b), (a, b))
+    with pytest.raises(ValueError, match="2 or 3"):
+        jvp(np.cross, (np.ones(4), b[0]), (np.ones(4), b[0]))

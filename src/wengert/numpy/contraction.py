@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,8 @@ import numpy as np
 from wengert.array import Array, take_view
 from wengert.array.steps import ReshapeStep
 from wengert.core.values import dtype_of, shape_of
-from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
-from wengert.numpy.joining import stack
+from wengert.numpy.joining import concatenate, stack
 from wengert.numpy.shaping import cast, moveaxis, reshape, transpose
 from wengert.numpy.ufuncs import conj, matmul, multiply
 from wengert.numpy.universal import Ufunc
@@ -215,18 +215,21 @@ def kron(a: Any, b: Any) -> Any:
 
 @implements(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """Vector product of three-dimensional vectors."""
+    """Vector product, of which two-dimensional vectors (deprecated by NumPy) have the third component only."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
-    if shape_of(a)[-1] != 3 or shape_of(b)[-1] != 3:
-        fail(
-            UnsupportedOperationError,
-            f"np.cross of traced vectors needs three components, got {shape_of(a)[-1]} and {shape_of(b)[-1]}. For two "
-            "components write a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0].",
-        )
-    parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return stack(parts, axis=normalise_axis(axisc, len(shape_of(parts[0])) + 1))
+    sizes = {shape_of(a)[-1], shape_of(b)[-1]}
+    if not sizes <= {2, 3}:
+        raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
+    last = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    if 2 in sizes:
+        warnings.warn("Arrays of 2-dimensional vectors are deprecated.", DeprecationWarning, stacklevel=4)
+        if 3 not in sizes:
+            return last
+        a, b = (x if shape_of(x)[-1] == 3 else concatenate([x, 0 * x[..., :1]], axis=-1) for x in (a, b))
+    parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0))]
+    return stack([*parts, last], axis=normalise_axis(axisc, len(shape_of(last)) + 1))
 
 
 __all__ = [
