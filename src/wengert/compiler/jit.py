@@ -32,6 +32,18 @@ class _Finished(NamedTuple):
     result: Any
 
 
+def _builder(structure: Any, count: int) -> Callable[[Sequence[Any]], Any]:
+    """What puts leaves into a container: for tuples in tuples a lambda, which is faster than a call of optree."""
+
+    def text(x: Any) -> str:
+        return f"({''.join(f'{text(y)}, ' for y in x)})" if type(x) is tuple else f"x[{x:d}]"
+
+    try:
+        return eval(f"lambda x: {text(containers.unflatten(structure, range(count)))}", {})
+    except (TypeError, ValueError):  # something else is in it
+        return structure.unflatten
+
+
 class FlatFunction:
     """A function of flat values that is compiled for each combination of types it is called with.
 
@@ -331,12 +343,13 @@ class Jitted:
         if entry is None:
             return None
         single = len(executable.out_types) == 1
+        build = _builder(structure, len(executable.out_types))
 
         def call(*args: Any, **kwargs: Any) -> Any:
             out = entry(*args, **kwargs)
             if type(out) is _Finished:
                 return out.result
-            return containers.unflatten(structure, (out,) if single else out)
+            return build((out,) if single else out)
 
         return call
 

@@ -22,7 +22,7 @@ from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, type_of, zeros_of
 from wengert.transforms.loop_calls import COUNTER, LoopCall, closed, element_type, split
 from wengert.transforms.partition import choose_kept
-from wengert.transforms.programs import derived_from, without_unused
+from wengert.transforms.programs import derived_from, without_repetitions, without_unused
 from wengert.transforms.reverse import Tape
 
 
@@ -107,7 +107,7 @@ def _adjoint(call: LoopCall, active: Active) -> tuple[Program, list[Any], list[i
         program = stage.program(call.body.name, [*map(tape.value_of, outs), *back])
     program, more = closed(program, 1 + len(constants))
     return (
-        program,
+        without_repetitions(program),
         more,
         [1, len(constants) + len(more), len(state), len(elements), len(cts_of_state), len(totals), len(cts_of_made)],
     )

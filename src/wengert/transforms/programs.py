@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from wengert.core.combinators import narrow, widen
-from wengert.core.program import Literal, Program, Variable
+from wengert.core.program import Literal, Program, Variable, content
 from wengert.core.residuals import derivative_arithmetic
 from wengert.core.staging import Stage, Staged
 from wengert.core.values import ArrayType, type_of
@@ -188,6 +188,23 @@ def without_unused(program: Program) -> Program:
             needed.update(a for a in op.inputs if isinstance(a, Variable))
     constants = [(v, x) for v, x in program.constants if v in needed]
     return Program(program.name, program.inputs, constants, kept[::-1], program.outputs)
+
+
+def without_repetitions(program: Program) -> Program:
+    """Return the program without operations that are equal to earlier ones."""
+    known: dict[Any, tuple[Variable, ...]] = {}
+    same: dict[Any, Variable] = {}
+    operations = []
+    for op in program.operations:
+        inputs = tuple(same.get(a, a) if isinstance(a, Variable) else a for a in op.inputs)
+        atoms = tuple(a if isinstance(a, Variable) else (type(a.value), repr(a.value)) for a in inputs)
+        before = known.setdefault((op.primitive.number, atoms, content(op.params)), op.outputs)
+        if before is op.outputs:
+            operations.append(op._replace(inputs=inputs))
+        else:
+            same.update(zip(op.outputs, before, strict=True))
+    outputs = [same.get(a, a) if isinstance(a, Variable) else a for a in program.outputs]
+    return Program(program.name, program.inputs, program.constants, operations, outputs)
 
 
 def types_of_outputs(program: Program) -> list[ArrayType]:
