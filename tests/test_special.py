@@ -182,6 +182,37 @@ def test_bessel_functions_at_zero():
     assert derivative(lambda x: sp.jv(3, x), 0.0, order=3) == pytest.approx(1 / 8)
 
 
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda v: sp.stdtr(v, 1), 0.7),
+        (lambda a: sp.gammainc(a, 2), 0.7),
+        (lambda a: sp.gdtr(1, a, 2), 0.7),
+        (lambda a: sp.betainc(a, 3, 0.3), 0.7),
+        (lambda shape: sp.tklmbda(1, shape), 0.7),
+        (lambda s: sp.voigt_profile(1, s, 2), 0.7),
+        (lambda k: sp.binom(5, k), 2.3),
+        (lambda x: sp.elliprj(0, 1, 2, x), 0.7),
+        (lambda m: sp.ellipj(2, m)[2], 0.7),
+    ],
+)
+def test_other_arguments_that_are_integers(f, x):
+    assert derivative(f, x) == pytest.approx((f(x + 1e-5) - f(x - 1e-5)) / 2e-5, rel=1e-7)
+    assert jvp(f, (np.float32(x),), (np.float32(1),))[1].dtype == f(np.float32(x)).dtype
+
+
+def test_elliptic_integrals_at_equal_arguments_and_both_orders():
+    """Where Legendre's formulas, and Carlson's reductions, divide 0 by 0."""
+    assert derivative(sp.ellipk, 0.0, order=3) == pytest.approx(np.pi / 2 * 6 * (5 / 16) ** 2, rel=1e-13)
+    assert derivative(sp.ellipe, 0.0, order=2) == pytest.approx(-3 * np.pi / 64, rel=1e-13)
+    assert derivative(lambda a: sp.agm(a, 2.0), 2.0, order=2) == pytest.approx(-1 / 16, rel=1e-12)
+    third = hessian(lambda v: sp.elliprj(v[0], v[1], v[2], v[3]))(np.ones(4))
+    # R_J = R_{-3/2}(1/2, 1/2, 1/2, 1; ·): second moments of a Dirichlet distribution (DLMF 19.16.9, 19.18.4)
+    b = np.array([0.5, 0.5, 0.5, 1.0])
+    moments = (np.outer(b, b) + np.diag(b)) / (b.sum() * (b.sum() + 1))
+    np.testing.assert_allclose(third, 1.5 * 2.5 * moments, rtol=1e-12)
+
+
 # Log-sum-exp, softmax ------------------------------------------------------------------------------------------------
 
 

@@ -166,7 +166,8 @@ def ratio(x: Any, y: Any) -> Any:
 
 def typed(value: Any, like: Any) -> Any:
     """A partial derivative in the precision of an argument: some functions of SciPy prefer double precision."""
-    return _cast(value, dtype_of(like)) if dtype_of(value) != dtype_of(like) else value
+    dtype = dtype_of(like)
+    return _cast(value, dtype) if dtype.kind in "fc" and dtype_of(value) != dtype else value
 
 
 def is_complex(x: Any) -> bool:

@@ -164,7 +164,7 @@ def _elliprc_partial_y(x: Any, y: Any) -> Any:
 def _elliprj_partial(x: Any, y: Any, z: Any, p: Any) -> Any:
     """With respect to z. For negative p, where R_J is a principal value, by partial fractions."""
     regular = greater(real(p) if is_complex(p) else p, 0.0)
-    q = where(regular, 1.0, p)
+    q = where(regular, -1.0, p)
     quotient = 0.5 * (elliprj(x, y, z, q) - elliprd(x, y, z)) / (q - z)
     return where(regular, -0.75 * _integral(x, y, z, (1, 1, 3, 2), where(regular, p, 1.0)), quotient)
 
