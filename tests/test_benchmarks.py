@@ -28,6 +28,13 @@ def test_compiled():
     assert all(f"\n| {number} | " in output for number in range(1, 8))
 
 
+def test_loops():
+    pytest.importorskip("llvmlite")
+    output = run("loops.py", "--quick")
+    assert "| Runge-Kutta, 50 steps |" in output
+    assert all(f"\n| {number} | " in output for number in (1, 3))
+
+
 def test_tools_that_disagree_are_noticed(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     import side_by_side
