@@ -21,7 +21,7 @@ from wengert.control.staging import (
 )
 from wengert.core import containers
 from wengert.core.staging import is_recording, record
-from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of, zeros_of
+from wengert.core.values import ArrayType, Value, dtype_of, is_transforming, shape_of, type_of, zeros_of
 from wengert.derivatives.calls import to_user, to_value
 from wengert.derivatives.recompute import LOOPS
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
@@ -30,6 +30,13 @@ from wengert.rules.joining import stack
 from wengert.transforms.loop_calls import COUNTER, NO_BODY, LoopCall, element_type, run_loop
 
 _FOREVER = np.int64(np.iinfo(np.int64).max)
+
+
+def _runs_in_python(values: list[Any], room: Room | None) -> bool:
+    """Whether a loop is one of Python's: nothing is recorded, and nothing differentiated that takes snapshots."""
+    if is_recording():
+        return False
+    return room is None or not (is_transforming() or any(isinstance(x, Value) for x in values))
 
 
 def for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any) -> Any:
@@ -78,7 +85,7 @@ def _for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any, room: Room | 
     n = n if isinstance(n, int) else numeric(n, "the number of iterations of for_loop")
     if shape_of(n) != () or np.dtype(dtype_of(n)).kind not in "iu":
         fail(InputTypeError, f"the number of iterations of for_loop must be one integer, not {n!r}.")
-    if not is_recording() and room is None and not isinstance(n, Value):
+    if _runs_in_python(initial.values, room) and not isinstance(n, Value):
         return _eager_for(operator.index(n), body, initial)
 
     def attempt(values: list[Any]) -> Any:
@@ -152,7 +159,7 @@ def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], stat
 
 def _while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], state: Any, room: Room | None) -> Any:
     initial = State(state, "the state")
-    if not is_recording() and room is None:
+    if _runs_in_python(initial.values, room):
         return _eager_while(condition, body, initial)
     return _recorded_while(condition, body, initial, room)
 
@@ -240,7 +247,7 @@ def _scan(f: Any, init: Any, xs: Any, length: int | None, reverse: bool, room: R
     initial = State(init, "the carry")
     elements = State(xs, "xs")
     n = _length(elements, length)
-    if not is_recording() and room is None:
+    if _runs_in_python([*initial.values, *elements.values], room):
         return _eager_scan(f, initial, elements, n, reverse)
     structures: list[Any] = []
 
