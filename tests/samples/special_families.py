@@ -187,6 +187,8 @@ _ORDERED: list[tuple[Primitive, tuple[Any, ...], *tuple[_Interval, ...]]] = [
     (d.nbdtrc, (2, 5), (0.2, 0.8)),
     (d.nbdtri, (2, 5), (0.2, 0.8)),
     (d.stdtr, (np.inf,), (-2, 2)),
+    (d.smirnov, (5,), (0.22, 0.38)),
+    (d.smirnovi, (5,), (0.2, 0.5)),
     (noncentral.ncfdtr, (3.5, 5.2), (0.5, 2), (0.5, 2)),
     (noncentral.ncfdtri, (3.5, 5.2), (0.5, 2), (0.2, 0.8)),
     (noncentral.nctdtr, (3.5,), (-2, 2), (-2, 2)),
@@ -216,6 +218,7 @@ def _differentiated(p: Primitive, orders: tuple[Any, ...], intervals: tuple[_Int
 #: Functions of which some arguments are differentiated: primitive, arguments, numbers of those.
 _SOME: list[tuple[Primitive, tuple[Any, ...], tuple[int, ...]]] = [
     (b.besselpoly, (_u((0.5, 2), 3), 0.5, 1.5), (0,)),
+    (d.smirnov_slope, (np.array(5), _u((0.22, 0.38), 3), np.array(1)), (1,)),
     (b.besselpoly, (_u((0.5, 2), 3), 0.5, 0.0), (0,)),
     (i.lambertw, (_u((0.3, 2), 3), 0, 1e-8), (0,)),
     (i.lambertw, (_u((-0.3, -0.1), 3), np.array(-1), 1e-8), (0,)),
@@ -282,8 +285,6 @@ _VALUES: list[tuple[Primitive, tuple[Any, ...]]] = [
     (noncentral.ncfdtridfd, (3.5, 0.6, 1.2, 1.5)),
     (noncentral.ncfdtridfn, (0.6, 3.5, 1.2, 1.5)),
     (noncentral.nctdtridf, (0.7, 0.3, 0.8)),
-    (d.smirnov, (5, 0.3)),
-    (d.smirnovi, (5, 0.3)),
 ]
 
 

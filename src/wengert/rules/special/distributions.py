@@ -7,8 +7,12 @@ implicit function.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
+
+import numpy as np
+import scipy.special
 
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import (
@@ -29,7 +33,7 @@ from wengert.rules.elementwise import (
     where,
 )
 from wengert.rules.implicit import gamma_rate, t_rate
-from wengert.rules.special.common import sp, typed, unknown, without_rule
+from wengert.rules.special.common import sp, typed, unknown
 from wengert.rules.special.error_functions import erf, ndtri
 from wengert.rules.special.gammas import beta_density, betaln, gamma_density
 from wengert.rules.special.incomplete import beta_other_shape, beta_shape, gamma_shape
@@ -294,8 +298,21 @@ tklmbda = Elementwise(
 )
 kolmogorov = Elementwise(sp.kolmogorov, lambda x: -_kolmogorov_density(x))
 kolmogi = Elementwise(sp.kolmogi, lambda out: -reciprocal(_kolmogorov_density(out)), singular=True)
-smirnov = without_rule(sp.smirnov)
-smirnovi = without_rule(sp.smirnovi)
+smirnov = Elementwise(sp.smirnov, _integer("smirnov", "first"), lambda x, y: typed(smirnov_slope(x, y, 1), y))
+smirnovi = Elementwise(
+    sp.smirnovi,
+    _integer("smirnovi", "first"),
+    lambda out, x: typed(reciprocal(smirnov_slope(x, out, 1)), out),
+    singular=True,
+)
+#: smirnov_slope(n, d, k): the derivative of order k.
+smirnov_slope = Elementwise(
+    lambda n, d, k: _smirnov_derivative(n, d, k),
+    _integer("smirnov", "first"),
+    lambda x, y, z: smirnov_slope(x, y, z + 1),
+    None,
+    name="smirnov_slope",
+)
 
 
 def _student_rate(v: Any, t: Any) -> Any:
@@ -320,6 +337,33 @@ def _tukey_partial(p: Any, x: Any, shape: Any, by_shape: bool) -> Any:
     s, t = log(p), log1p(-p)
     quantile_partial = square(s) * exprel_slope(shape * s) - square(t) * exprel_slope(shape * t)
     return where(inside, -quantile_partial * density, 0.0)
+
+
+@functools.partial(np.vectorize, otypes=[float])
+def _smirnov_derivative(n: int, d: float, k: int) -> float:
+    """The derivative of order k of d Σ C(n, j) (d+j/n)^(j-1) (1-d-j/n)^(n-j) over j ≤ n(1-d) (Birnbaum & Tingey 1951).
+
+    With u = d + j/n the terms are d·u^(j-1) = u^j - (j/n)·u^(j-1) times (1-u)^(n-j).
+    """
+    if not 0 < d < 1:
+        return math.nan if math.isnan(d) else 0.0
+    j = np.arange(math.floor(n * (1 - d)) + 1)
+    j = j[d + j / n < 1 - 1e-14]  # at a kink the derivative from the right, as in SciPy
+    u, q = d + j / n, n - j
+    log_u, log_v = np.log(u), np.log(1 - u)
+    log_binomial = scipy.special.gammaln(n + 1) - scipy.special.gammaln(j + 1) - scipy.special.gammaln(q + 1)
+    total = 0.0
+    for p, factor in ((j, np.ones(j.size)), (np.maximum(j - 1, 0), -j / n)):
+        for i in range(k + 1):
+            falling = np.ones(j.size)
+            for m in range(i):
+                falling *= p - m
+            for m in range(k - i):
+                falling *= q - m
+            sign = math.comb(k, i) * (-1) ** (k - i)
+            terms = np.exp(log_binomial + (p - i) * log_u + (q - k + i) * log_v)
+            total += sign * float(np.sum(np.where(falling == 0, 0.0, falling * factor * terms)))
+    return total
 
 
 def _kolmogorov_density(x: Any) -> Any:
