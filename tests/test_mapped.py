@@ -214,13 +214,16 @@ def test_integers_and_indices():
     assert_agrees(grad(f, argnums=(0, 1)), table, X)
 
 
-def test_computed_indices_are_taken_apart():
-    """An index that is an argument has no form in registers: the map becomes operations on batches."""
+def test_computed_indices():
+    """An index that is an argument is checked in the loop over the examples."""
     table, index = rng.normal(size=(5, 3)), rng.integers(0, 5, 37)
     f = lambda table, x: np.sum(vmap(lambda i, x: np.sin(table[i]) @ x)(index, x))
     assert_agrees(value_and_grad(f, argnums=(0, 1)), table, X)
     assert_agrees(hessian(lambda table: f(table, X)), table)
-    assert not maps(grad(f, argnums=(0, 1)), table, X)
+    assert len(maps(grad(f, argnums=(0, 1)), table, X)) == 1
+    index[3] = 5
+    with pytest.raises(IndexError, match="out of bounds"):
+        jit(lambda table, index, x: vmap(lambda i, x: table[i] @ x)(index, x))(table, index, X)
 
 
 def test_large_examples_are_products_of_matrices():

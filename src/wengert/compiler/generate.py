@@ -316,7 +316,7 @@ def arrange(executable: Executable) -> None:
     executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
-    if any(isinstance(step, (Iteration, Indexed)) for step in plan.steps):
+    if any(isinstance(step, (Iteration, Indexed, Map)) for step in plan.steps):
         executable.symbols |= sequential.symbols()
         if any(blas.is_product(op) for op in all_operations(executable.program)):
             executable.symbols |= blas.symbols()

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
+from wengert.compiler.sequential import fits_example
 from wengert.compiler.tiles import MOST_BYTES
-from wengert.compiler.unroll import can_unroll
+from wengert.compiler.unroll import can_unroll, has_control
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import Stage
@@ -83,7 +84,11 @@ def fits(example: Program, batched: Sequence[bool], summed: Sequence[bool]) -> b
     """Whether the map of a program can be a loop whose body is in registers."""
     shared = sum(math.prod(v.type.shape) for v, b in zip(example.inputs, batched, strict=True) if not b)
     sums = sum(math.prod(t.shape) for t, s in zip(types_of_outputs(example), summed, strict=True) if s)
-    return shared <= MOST_SHARED and sums <= MOST_SUMS and can_unroll(example)
+    return shared <= MOST_SHARED and sums <= MOST_SUMS and _can_be_written(example)
+
+
+def _can_be_written(example: Program) -> bool:
+    return fits_example(example) if has_control(example) else can_unroll(example)
 
 
 def _find_members(program: Program, sizes: set[int]) -> tuple[dict[int, _Part], dict[int, Round], dict[Variable, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, buffers, gathers, loops, products, sequential, unroll
+from wengert.compiler import bands, blas, buffers, gathers, loops, map_loops, products, sequential
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.plan import Call, Indexed, Iteration, Kernel, Map, Plan, Product, Step
@@ -23,7 +23,7 @@ _FEW_STEPS = 32
 
 #: What writes a step as an LLVM function of its leaves and results.
 Writer = (
-    loops.KernelWriter | unroll.MapWriter | products.ProductWriter | gathers.IndexWriter | sequential.IterationWriter
+    loops.KernelWriter | map_loops.MapWriter | products.ProductWriter | gathers.IndexWriter | sequential.IterationWriter
 )
 
 
@@ -96,7 +96,9 @@ class Schedule:
             if writer.is_tiny():
                 return writer
         elif isinstance(step, Map):
-            writer = unroll.MapWriter(step.operation, unit.module, unit.library, next(unit.names))
+            writer = map_loops.MapWriter(step.operation)
+            writer.write(unit, next(unit.names))
+            return writer
         else:
             over = {v: self.layout.in_place[v] for v in step.results if v in self.layout.in_place}
             if isinstance(step, Indexed):
@@ -147,7 +149,8 @@ class Schedule:
                 continue
             variables = (*writer.leaves, *writer.results)
             arguments = [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables]
-            if not isinstance(writer, (gathers.IndexWriter, sequential.IterationWriter)):
+            stops = isinstance(writer, (gathers.IndexWriter, sequential.IterationWriter))
+            if not stops and not (isinstance(writer, map_loops.MapWriter) and writer.has_control):
                 b.call(writer.function, arguments)
                 continue
             b.call(writer.function, [*arguments, status])

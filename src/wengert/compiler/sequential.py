@@ -25,6 +25,7 @@ from llvmlite import ir
 
 from wengert.compiler.builder import Builder
 from wengert.compiler.locations import (
+    LARGEST_BODY,
     MOST_IN_REGISTERS,
     Unsuitable,
     all_operations,
@@ -36,11 +37,11 @@ from wengert.compiler.locations import (
     states_of,
 )
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.unroll import INDEXED, Elements, Unroller
-from wengert.compiler.unroll import _box as box
+from wengert.compiler.unroll import INDEXED, Elements, Unroller, box
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import ArrayType, type_of
+from wengert.errors import describe_location
 from wengert.rules import elementwise as e
 from wengert.rules import indexing
 from wengert.transforms.branches import branch
@@ -151,7 +152,7 @@ class Frame:
         self.exit = builder.append_basic_block("exit")
         builder.position_at_end(self.after_entry)
 
-    def finish(self) -> None:
+    def finish(self, before_return: Callable[[Any], None] = lambda builder: None) -> None:
         """End the function, now that the size of the scratch memory is known."""
         self.builder.branch(self.exit)
         before, after = Builder(self.entry), Builder(self.exit)
@@ -166,6 +167,7 @@ class Frame:
             stack.align = 64
             before.store(stack, self.scratch)
         before.branch(self.after_entry)
+        before_return(after)
         after.ret_void()
 
     def slot(self, type_: Any, count: int = 1) -> Register:
@@ -950,6 +952,36 @@ def free_list(builder: Any, status: Register) -> None:
     b.call(module.globals[name], [status])
 
 
+def own_status(builder: Any) -> Register:
+    """A status for a part of a call that runs in a thread of its own."""
+    status = builder.alloca(_I64, 2)
+    for n in range(2):
+        builder.store(ir.Constant(_I64, 0), builder.gep(status, [ir.Constant(_I64, n)]))
+    return status
+
+
+def hand_on(builder: Any, own: Register, status: Register) -> None:
+    """Free what such a part has allocated, and leave its problem, if it has one, in the status of the call."""
+    b = builder
+    free_list(b, own)
+    problem = b.load(own)
+    with b.if_then(b.icmp_signed("!=", problem, ir.Constant(_I64, 0))):
+        b.store(problem, status)
+
+
+def fits_example(program: Program) -> bool:
+    """Whether the program of an example can be written as straight-line code with loops in it."""
+    if program.constants or sum(math.prod(v.type.shape) for v in program.inputs) > LARGEST_BODY:
+        return False
+    try:
+        memory = memory_variables(program)
+    except Unsuitable:
+        return False
+    # Examples are loaded into registers as a whole, and stored from there.
+    results = [a for a in program.outputs if isinstance(a, Variable)]
+    return all(v not in memory for v in (*program.inputs, *results))
+
+
 def numbered(program: Program) -> dict[int, int]:
     """The numbers of the operations of a program and of the programs inside it, by identity."""
     return {id(op): n for n, op in enumerate(all_operations(program))}
@@ -960,8 +992,8 @@ def describe_problem(program: Program, status: int) -> Exception:
     if status == NO_MEMORY:
         return MemoryError(f"a loop of {program.name} found no memory for what it has to keep")
     op = next(op for n, op in enumerate(all_operations(program)) if n == status - FIRST_OPERATION)
-    place = "" if op.location is None else f" ({op.location[0]}:{op.location[1]}, in {op.location[2]})"
     shape = op.inputs[0].type.shape  # type: ignore[union-attr]
+    place = describe_location(op.location)
     return IndexError(f"an index is out of bounds for an array of shape {shape}{place}")
 
 

@@ -7,7 +7,6 @@ joining …) are NumPy's own applied to that array, and cost nothing at run time
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,8 +14,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import parallel, tiles
-from wengert.compiler.builder import Builder
+from wengert.compiler import parallel
 from wengert.compiler.lowering import (
     LOWERINGS,
     Emitter,
@@ -32,6 +30,8 @@ from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
 from wengert.rules import contraction, indexing, joining, reductions, structural
 from wengert.rules import elementwise as e
+from wengert.transforms.branches import branch
+from wengert.transforms.loops import loop
 from wengert.transforms.mapped import count_elements, map_program
 
 #: Programs with more elements than this, over all variables, are not unrolled.
@@ -47,7 +47,8 @@ class _StructuralZero(float):
 _ZERO = _StructuralZero(0.0)
 
 
-def _box(elements: Sequence[Any], shape: tuple[int, ...]) -> Elements:
+def box(elements: Sequence[Any], shape: tuple[int, ...]) -> Elements:
+    """Put registers and numbers into an array."""
     boxed = np.empty(len(elements), object)
     boxed[:] = elements
     return boxed.reshape(shape)
@@ -77,6 +78,17 @@ _REDUCTIONS = {c.reduce_sum: e.add, reductions.reduce_prod: e.multiply, reductio
 _REDUCTIONS[reductions.reduce_min] = e.minimum
 _OTHERS = {indexing.index_add, contraction.matmul, contraction.einsum, reductions.cumsum, *_REDUCTIONS}
 INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
+
+
+def has_control(program: Program) -> bool:
+    """Whether there are loops, branches, or indices that are computed, in a program or in one inside it."""
+    constants = dict(program.constants)
+    return any(
+        op.primitive in (loop, branch)
+        or (op.primitive in INDEXED and not _is_fixed(op, constants))
+        or (op.primitive is map_program and has_control(op.params["program"]))
+        for op in program.operations
+    )
 
 
 def can_unroll(program: Program) -> bool:
@@ -116,11 +128,16 @@ def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
     if not all(map(is_lowerable_dtype, (*dtypes, out))):
         return False
     if p in INDEXED:
-        indices = op.inputs[1 if p is indexing.index else 2 :]
-        return all(isinstance(a, Literal) or a in constants for a in indices)
+        return _is_fixed(op, constants)
     if p in MOVES or p in _OTHERS:
         return p in MOVES or out.kind == "f" or (p in _REDUCTIONS and out.kind in "iu" and dtypes[0] == out)
     return is_lowerable(p, dtypes, out)
+
+
+def _is_fixed(op: Operation, constants: dict[Variable, Any]) -> bool:
+    """Whether the indices of an operation are known."""
+    indices = op.inputs[1 if op.primitive is indexing.index else 2 :]
+    return all(isinstance(a, Literal) or a in constants for a in indices)
 
 
 def _fold(primitive: Primitive, out: np.dtype[Any], values: Sequence[Any]) -> Any:
@@ -149,6 +166,10 @@ def _fold(primitive: Primitive, out: np.dtype[Any], values: Sequence[Any]) -> An
 class Unroller:
     """Emits one program as straight-line code at the current position of a builder."""
 
+    def elements(self, x: Any) -> Elements:
+        """The elements of a result."""
+        return x
+
     def __init__(self, emitter: Emitter) -> None:
         self.em = emitter
 
@@ -166,7 +187,7 @@ class Unroller:
         """Return the elements of the outputs, given those of the inputs; numbers stand for literals."""
         env: dict[Variable, Any] = dict(zip(program.inputs, inputs, strict=True))
         for v, x in program.constants:
-            env[v] = _box(list(x.ravel()), x.shape)
+            env[v] = box(list(x.ravel()), x.shape)
         for op in program.operations:
             if op.primitive is map_program:
                 env.update(zip(op.outputs, self.map(op, env), strict=True))
@@ -182,9 +203,7 @@ class Unroller:
         batched, size = op.params["batched"], op.params["size"]
 
         def example(i: int) -> list[Elements]:
-            inputs = [
-                _box(list(np.ravel(x[i])), np.shape(x[i])) if b else x for x, b in zip(args, batched, strict=True)
-            ]
+            inputs = [box(list(np.ravel(x[i])), np.shape(x[i])) if b else x for x, b in zip(args, batched, strict=True)]
             return self.run(op.params["program"], inputs)
 
         columns = zip(*map(example, range(size)), strict=True)
@@ -196,7 +215,7 @@ class Unroller:
 
     def read(self, atom: Any, env: dict[Variable, Any]) -> Elements:
         x = atom.value if isinstance(atom, Literal) else env[atom]
-        return x if type(x) is np.ndarray else _box([x], ())
+        return x if type(x) is np.ndarray else box([x], ())
 
     def single(self, op: Operation, env: dict[Variable, Any]) -> Any:
         """The one element of an elementwise operation on arrays without axes; `env` may have it without an array."""
@@ -215,12 +234,12 @@ class Unroller:
             if p is indexing.index_add:
                 combine = functools.partial(self.element, e.add, (out.dtype, out.dtype), out.dtype)
                 return _write(*args, **op.params, combine=combine)
-            return _box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
+            return box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
         args = [self.read(a, env) for a in op.inputs]
         dtypes = list(map(_dtype, op.inputs))
         if p in MOVES:
             args = [self.converted(x, d, out.dtype) for x, d in zip(args, dtypes, strict=True)]
-            return _box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
+            return box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
         if p is c.reduce_sum and op.params["axis"]:
             return self.sum(args[0], op.params["axis"], out)
         if p in _REDUCTIONS:
@@ -235,24 +254,24 @@ class Unroller:
             return self.reduce(e.add, product, (product.ndim - 2,), out)
         if p is contraction.einsum:
             return self.einsum(args, dtypes, op.params["subscripts"], out)
-        return _box(list(self.each(p, dtypes, out.dtype, *args).ravel()), out.shape)
+        return box(list(self.each(p, dtypes, out.dtype, *args).ravel()), out.shape)
 
     def converted(self, x: Elements, own: np.dtype[Any], to: np.dtype[Any]) -> Elements:
         """Cast as NumPy does; numbers become strongly typed, as the elements of an array are."""
         cast = [self.em.convert(v, own, to) if isinstance(v, ir.values.Value) else to.type(v) for v in x.ravel()]
-        return _box(cast, x.shape)
+        return box(cast, x.shape)
 
     def each(self, p: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *args: Elements) -> Elements:
         """Apply an elementwise operation, with broadcasting."""
         shapes = {a.shape for a in args}
         shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         columns = [(a if a.shape == shape else np.broadcast_to(a, shape)).ravel() for a in args]
-        return _box([self.element(p, dtypes, out, *values) for values in zip(*columns, strict=True)], shape)
+        return box([self.element(p, dtypes, out, *values) for values in zip(*columns, strict=True)], shape)
 
     def sum(self, x: Elements, axis: tuple[int, ...], out: Any) -> Elements:
         """Sum; NumPy begins with 0.0, so that a sum is never -0.0."""
         total = self.reduce(e.add, x, axis, out)
-        return self.each(e.add, (out.dtype, out.dtype), out.dtype, total, _box([out.dtype.type(0)], ()))
+        return self.each(e.add, (out.dtype, out.dtype), out.dtype, total, box([out.dtype.type(0)], ()))
 
     def reduce(self, p: Primitive, x: Elements, axis: tuple[int, ...], out: Any) -> Elements:
         """Reduce by a balanced tree: short chains of dependence, and rounding errors that grow with the logarithm."""
@@ -260,7 +279,7 @@ class Unroller:
         count = math.prod([x.shape[i] for i in axis])
         rows = x.transpose((*kept, *axis)).reshape((math.prod(out.shape), count))
         results = [self.tree(p, list(row), out.dtype) for row in rows]
-        return _box(results, out.shape)
+        return box(results, out.shape)
 
     def tree(self, p: Primitive, terms: list[Any], dtype: np.dtype[Any]) -> Any:
         if not terms:
@@ -302,119 +321,6 @@ class Unroller:
         return self.reduce(e.add, full, tuple(range(len(output), len(letters))), out)
 
 
-class MapWriter:
-    """Writes a loop over examples as an LLVM function ``void name(pointers of operands…, pointers of results…)``.
-
-    Many examples are split over threads.
-    """
-
-    def __init__(self, operation: Operation, module: ir.Module, library: Any, name: str) -> None:
-        self.operation, self.module, self.library, self.name = operation, module, library, name
-        self.leaves = list(dict.fromkeys(a for a in operation.inputs if isinstance(a, Variable)))
-        self.results = list(operation.outputs)
-        self.function: Any = None
-        self.split: parallel.Split | None = None
-
-    def write(self) -> None:
-        """Emit the function."""
-        op, params = self.operation, self.operation.params
-        types = [memory_type(v.type.dtype).as_pointer() for v in (*self.leaves, *self.results)]
-        split = self.split = parallel.choose_split((params["size"],), params["size"] * estimate(params["program"]))
-        i64 = ir.IntType(64)
-        if split is not None:
-            types += [i64, i64]
-        self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
-        self.function.linkage = "internal"
-        for attribute in ("noinline", "nounwind"):
-            self.function.attributes.add(attribute)
-        pointers = dict(zip((*self.leaves, *self.results), self.function.args, strict=False))
-        for argument in pointers.values():
-            argument.add_attribute("noalias")
-        whole = ir.Constant(i64, 0), ir.Constant(i64, params["size"])
-        low, high = whole if split is None else self.function.args[-2:]
-        builder: Any = Builder(self.function.append_basic_block("entry"))
-        em = Emitter(builder, self.library)
-
-        def tiled(v: Variable, with_axis: bool = True) -> tiles.Tiled:
-            return tiles.Tiled(pointers[v], math.prod(v.type.shape[with_axis:]), v.type.dtype)
-
-        mapped = zip(op.inputs, params["batched"], strict=True)
-        ins = list(dict.fromkeys(a for a, b in mapped if b and isinstance(a, Variable)))
-        outs = [v for v, s in zip(self.results, params["summed"], strict=True) if not s]
-        sums = [v for v, s in zip(self.results, params["summed"], strict=True) if s]
-        groups = list(map(tiled, ins)), list(map(tiled, outs)), [tiled(v, False) for v in sums]
-        block = tiles.block_size([*groups[0], *groups[1]], groups[2], params["size"])
-
-        def results_of(at: dict[Variable, Register]) -> list[Elements]:
-            inputs = []
-            for a, b in zip(op.inputs, params["batched"], strict=True):
-                if isinstance(a, Literal):
-                    inputs.append(_box([a.value], ()))
-                elif b:
-                    inputs.append(load_elements(em, at[a], a.type.shape[1:], a.type.dtype, block or 1))
-                else:
-                    inputs.append(load_elements(em, pointers[a], a.type.shape, a.type.dtype))
-            return Unroller(em).run(params["program"], inputs)
-
-        def registers(v: Variable, elements: Elements) -> list[Register]:
-            dtype = v.type.dtype
-            return [x if isinstance(x, ir.values.Value) else em.constant(x, dtype) for x in elements.ravel()]
-
-        if block:
-
-            def write_example(*places: Any) -> None:
-                at = dict(zip((*ins, *outs, *sums), itertools.chain(*places[:3]), strict=True))
-                for v, elements in zip(self.results, results_of(at), strict=True):
-                    if v not in sums:
-                        store_elements(em, at[v], elements, v.type.dtype, block)
-                        continue
-                    for i, x in enumerate(registers(v, elements)):
-                        place = builder.gep(at[v], [ir.Constant(i64, i * block)], inbounds=True)
-                        tiles.add_to(builder, place, builder.select(places[3], x, ir.Constant(x.type, 0)))
-
-            tiles.write_blocks(builder, low, high, block, groups, write_example)
-        else:
-            totals: dict[Variable, list[Register]] = {}
-            for v in sums:
-                number = memory_type(v.type.dtype)
-                totals[v] = [builder.alloca(number) for _ in range(math.prod(v.type.shape))]
-                for place in totals[v]:
-                    builder.store(ir.Constant(number, 0), place)
-            with tiles.loop(builder, low, high, 1) as example:
-                at = {}
-                for v in (*ins, *outs):
-                    size = ir.Constant(i64, math.prod(v.type.shape[1:]))
-                    offset = builder.mul(example, size, flags=("nsw",))
-                    at[v] = builder.gep(pointers[v], [offset], inbounds=True)
-                for v, elements in zip(self.results, results_of(at), strict=True):
-                    if v not in sums:
-                        store_elements(em, at[v], elements, v.type.dtype)
-                        continue
-                    for place, x in zip(totals[v], registers(v, elements), strict=True):
-                        tiles.add_to(builder, place, x)
-            for v in sums:
-                loaded = [builder.load(place) for place in totals[v]]
-                store_elements(em, pointers[v], _box(loaded, v.type.shape), v.type.dtype)
-        builder.ret_void()
-        if split is not None:
-            partials = [self._partial(v) for v in sums]
-            self.function = parallel.write_launcher(self.module, self.function, split, partials)
-
-    def _partial(self, v: Variable) -> parallel.Partial:
-        """How the launcher adds the copies of a sum to it."""
-        numbers = math.prod(v.type.shape)
-
-        def combine(builder: Any, result: Register, copy: Register) -> None:
-            i64 = ir.IntType(64)
-            if numbers:
-                with tiles.loop(builder, ir.Constant(i64, 0), ir.Constant(i64, numbers), 1) as i:
-                    value = builder.load(builder.gep(copy, [i], inbounds=True))
-                    tiles.add_to(builder, builder.gep(result, [i], inbounds=True), value)
-
-        argument = len(self.leaves) + self.results.index(v)
-        return parallel.Partial(argument, numbers * v.type.dtype.itemsize, combine)
-
-
 def estimate(program: Program) -> float:
     """Nanoseconds that one example takes, roughly."""
     stored = sum(math.prod(v.type.shape) for v in (*program.inputs, *program.outputs) if isinstance(v, Variable))
@@ -422,6 +328,10 @@ def estimate(program: Program) -> float:
     for op in program.operations:
         if op.primitive is map_program:
             total += op.params["size"] * estimate(op.params["program"])
+        elif op.primitive is loop:
+            total += (op.params["trips"] or 20) * estimate(op.params["body"])
+        elif op.primitive is branch:
+            total += max(map(estimate, op.params["branches"]))
         elif op.primitive not in MOVES:
             sizes = [math.prod(v.type.shape) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable)]
             total += max(parallel.cost(op.primitive), 0.05) * max(sizes, default=0)
@@ -438,7 +348,7 @@ def load_elements(
     for i in range(math.prod(shape)):
         value = b.load(b.gep(typed, [ir.Constant(ir.IntType(64), i * step)]))
         elements.append(b.trunc(value, ir.IntType(1)) if dtype.kind == "b" else value)
-    return _box(elements, shape)
+    return box(elements, shape)
 
 
 def store_elements(em: Emitter, pointer: Register, elements: Elements, dtype: np.dtype[Any], step: int = 1) -> None:
