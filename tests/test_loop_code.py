@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 import wengert
 
@@ -62,3 +63,17 @@ def test_state_takes_over_a_cotangent_that_nobody_else_reads():
     own, eager = (f(u, 0.2) for f in (wengert.jit(wengert.grad(heat, (0, 1))), wengert.grad(heat, (0, 1))))
     for x, y in zip(own, eager, strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 128, 129, 1000])
+def test_stacks_grow(n):
+    def count(x, most):
+        def step(s):
+            y, i = s
+            return 0.99 * y + 0.01 * np.sin(y * x), i + 1
+
+        return np.sum(wengert.while_loop(lambda s: s[1] < most, step, (x, 0))[0])
+
+    for x in (np.float64(0.7), np.linspace(0.0, 1.0, 100)):
+        gradient = wengert.grad(count)
+        np.testing.assert_allclose(wengert.jit(gradient)(x, n), gradient(x, n), rtol=1e-12)

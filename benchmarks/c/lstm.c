@@ -7,8 +7,6 @@
 
 #define M 64
 
-static inline double sigmoid(double x) { return 1 / (1 + exp(-x)); }
-
 void value_and_gradient(void **buffers) {
     const double *restrict w = buffers[0], *restrict u = buffers[1], *restrict b = buffers[2], *restrict x = buffers[3];
     double *restrict value = buffers[4], *restrict gw = buffers[5], *restrict gu = buffers[6], *restrict gb = buffers[7];
@@ -17,16 +15,17 @@ void value_and_gradient(void **buffers) {
     for (long t = 0; t < N; t++) {
         double *restrict k = kept + 7 * M * t;
         const double *restrict xt = x + M * t;
+        for (int g = 0; g < 4; g++)
+            for (int j = 0; j < M; j++) k[g * M + j] = w[g * M + j] * xt[j] + u[g * M + j] * h[j] + b[g * M + j];
+        for (int j = 0; j < 3 * M; j++) k[j] = 1 / (1 + exp(-k[j]));
+        for (int j = 3 * M; j < 4 * M; j++) k[j] = tanh(k[j]);
         for (int j = 0; j < M; j++) {
-            double i = sigmoid(w[j] * xt[j] + u[j] * h[j] + b[j]);
-            double f = sigmoid(w[M + j] * xt[j] + u[M + j] * h[j] + b[M + j]);
-            double o = sigmoid(w[2 * M + j] * xt[j] + u[2 * M + j] * h[j] + b[2 * M + j]);
-            double g = tanh(w[3 * M + j] * xt[j] + u[3 * M + j] * h[j] + b[3 * M + j]);
-            k[j] = i, k[M + j] = f, k[2 * M + j] = o, k[3 * M + j] = g, k[4 * M + j] = c[j], k[5 * M + j] = h[j];
-            c[j] = f * c[j] + i * g;
-            k[6 * M + j] = tanh(c[j]);
-            h[j] = o * k[6 * M + j];
+            k[4 * M + j] = c[j];
+            k[5 * M + j] = h[j];
+            c[j] = k[M + j] * c[j] + k[j] * k[3 * M + j];
         }
+        for (int j = 0; j < M; j++) k[6 * M + j] = tanh(c[j]);
+        for (int j = 0; j < M; j++) h[j] = k[2 * M + j] * k[6 * M + j];
     }
     *value = 0;
     for (int j = 0; j < M; j++) *value += h[j] * h[j], ch[j] = 2 * h[j];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from types import MethodType
@@ -32,16 +33,25 @@ class _Finished(NamedTuple):
     result: Any
 
 
-def _builder(structure: Any, count: int) -> Callable[[Sequence[Any]], Any]:
-    """What puts leaves into a container: for tuples in tuples a lambda, which is faster than a call of optree."""
+def _rebuilding(entry: Callable[..., Any], structure: Any, count: int) -> Callable[..., Any]:
+    """Call an entry and put its results into a container; for tuples in tuples, in one expression."""
 
     def text(x: Any) -> str:
         return f"({''.join(f'{text(y)}, ' for y in x)})" if type(x) is tuple else f"x[{x:d}]"
 
-    try:
-        return eval(f"lambda x: {text(containers.unflatten(structure, range(count)))}", {})
-    except (TypeError, ValueError):  # something else is in it
-        return structure.unflatten
+    if count > 1:
+        with contextlib.suppress(TypeError, ValueError):  # something else is in it
+            built = text(containers.unflatten(structure, range(count)))
+            code = f"lambda *args, **kwargs: {built} if type(x := entry(*args, **kwargs)) is tuple else x.result"
+            return eval(code, {"entry": entry})
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        out = entry(*args, **kwargs)
+        if type(out) is _Finished:
+            return out.result
+        return structure.unflatten(out if count != 1 else (out,))
+
+    return call
 
 
 class FlatFunction:
@@ -342,16 +352,7 @@ class Jitted:
         entry = executable.make_entry(mismatch=lambda *args, **kwargs: _Finished(self._slow_call(*args, **kwargs)))
         if entry is None:
             return None
-        single = len(executable.out_types) == 1
-        build = _builder(structure, len(executable.out_types))
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            out = entry(*args, **kwargs)
-            if type(out) is _Finished:
-                return out.result
-            return build((out,) if single else out)
-
-        return call
+        return _rebuilding(entry, structure, len(executable.out_types))
 
     def _flatten(self, structure: Any, fixed: dict[int, Any], count: int) -> tuple[FlatFunction, dict[Any, Any]]:
         out_structures: dict[tuple[ArrayType, ...], Any] = {}

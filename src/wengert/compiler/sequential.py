@@ -9,8 +9,9 @@ What a function needs besides its arguments is its `Frame`: memory of its own, a
 of range, no memory) is left in the status of the call, and the function returns at once.
 
 The status of a call is two words: the number of the problem, and the head of a list of memory to be freed at the end
-of the call: nodes of three words (next node, data, capacity). Stacks whose length is not known beforehand are such
-nodes, too.
+of the call. These nodes begin with three words: the next node, the address of the data, and 0 or an address that is to
+be freed as well. The data of a node follow it, until they outgrow it. Stacks whose length is not known beforehand are
+such nodes, too.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ _FUNCTIONS = {
 _MOST_ON_STACK = 4096
 #: Elements that a growing stack has room for at first.
 _FIRST_CAPACITY = 64
+#: Bytes of a node before its data.
+_NODE = 32
 
 
 def _products(x: tuple[int, int], y: tuple[int, int]) -> tuple[int, int]:
@@ -96,8 +99,8 @@ def free_all(head: int) -> None:
     """Free the memory of a call whose native functions are run one by one."""
     free = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("PyMem_RawFree", ctypes.pythonapi))
     while head:
-        following, data = (ctypes.c_int64 * 2).from_address(head)
-        free(data)
+        following, _, grown = (ctypes.c_int64 * 3).from_address(head)
+        free(grown)
         free(head)
         head = following
 
@@ -199,18 +202,15 @@ class Frame:
         return builder.gep(builder.bitcast(node, STATUS), [ir.Constant(_I64, number)])
 
     def new_node(self, builder: Any, size: Register) -> Register:
-        """Make a node with so many bytes of data (null, if none), which are freed at the end of the call."""
+        """Make a node with so many bytes of data, which are freed at the end of the call."""
         b = builder
-        node = self.call(b, "wengert.raw_malloc", ir.Constant(_I64, 24))
+        node = self.call(b, "wengert.raw_malloc", b.add(size, ir.Constant(_I64, _NODE)))
         self.stop_if(b, b.icmp_unsigned("==", node, ir.Constant(_I8P, None)), NO_MEMORY)
         head = self.word(b, self.status, 1)
         b.store(b.load(head), self.word(b, node, 0))
-        b.store(b.ptrtoint(ir.Constant(_I8P, None), _I64), self.word(b, node, 1))
+        b.store(b.ptrtoint(b.gep(node, [ir.Constant(_I64, _NODE)]), _I64), self.word(b, node, 1))
         b.store(ir.Constant(_I64, 0), self.word(b, node, 2))
         b.store(b.ptrtoint(node, _I64), head)
-        data = self.call(b, "wengert.raw_malloc", size)
-        self.stop_if(b, b.icmp_unsigned("==", data, ir.Constant(_I8P, None)), NO_MEMORY)
-        b.store(b.ptrtoint(data, _I64), self.word(b, node, 1))
         return node
 
     def stop_if(self, builder: Any, problem: Register, status: int) -> None:
@@ -739,11 +739,18 @@ class Stack:
         b.cbranch(full, growing, done).set_weights([1, 1 << 10])
         b.position_at_end(growing)
         capacity = b.mul(b.load(self.capacity), ir.Constant(_I64, 2))
-        old = b.inttoptr(b.load(self.data), _I8P)
-        new = frame.call(b, "wengert.raw_realloc", old, b.mul(capacity, ir.Constant(_I64, self.bytes)))
+        grown = b.load(frame.word(b, self.node, 2))
+        size = b.mul(capacity, ir.Constant(_I64, self.bytes))
+        new = frame.call(b, "wengert.raw_realloc", b.inttoptr(grown, _I8P), size)
         frame.stop_if(b, b.icmp_unsigned("==", new, ir.Constant(_I8P, None)), NO_MEMORY)
+        # What was in the node itself so far has to be copied; the rest realloc has done.
+        inside = b.icmp_signed("==", grown, ir.Constant(_I64, 0))
+        count = b.select(inside, ir.Constant(_I64, _FIRST_CAPACITY * self.bytes), ir.Constant(_I64, 0))
+        copy = frame.module.declare_intrinsic("llvm.memcpy", [_I8P, _I8P, _I64])
+        b.call(copy, [new, b.gep(self.node, [ir.Constant(_I64, _NODE)]), count, ir.Constant(_I1, 0)])
         address = b.ptrtoint(new, _I64)
         b.store(address, frame.word(b, self.node, 1))
+        b.store(address, frame.word(b, self.node, 2))
         b.store(address, self.data)
         b.store(capacity, self.capacity)
         b.branch(done)
@@ -942,8 +949,8 @@ def free_list(builder: Any, status: Register) -> None:
         inner.position_at_end(one)
         pointer = inner.inttoptr(node, _I8P)
         inner.store(inner.load(frame.word(inner, pointer, 0)), slot)
-        data = inner.inttoptr(inner.load(frame.word(inner, pointer, 1)), _I8P)
-        frame.call(inner, "wengert.raw_free", data)
+        grown = inner.inttoptr(inner.load(frame.word(inner, pointer, 2)), _I8P)
+        frame.call(inner, "wengert.raw_free", grown)
         frame.call(inner, "wengert.raw_free", pointer)
         inner.branch(header)
         inner.position_at_end(done)
