@@ -204,6 +204,42 @@ def rows(x: Any, w: Any) -> Any:
     return wg.for_loop(x.shape[0], step, x)
 
 
+def crosses(x: Any) -> Any:
+    """Rows, columns and elements of a matrix, written at the counter."""
+
+    def step(i: Any, a: Any) -> Any:
+        a[i, :] = x * i
+        a[:, i] += x
+        a[i, i] = 2.0
+        a[1:3, i] = a[i, 2:4]
+        return a
+
+    return wg.for_loop(x.shape[0], step, wnp.zeros((x.shape[0], x.shape[0])))
+
+
+def round_and_round(x: Any) -> Any:
+    """State that changes places, is forgotten, or is the same twice."""
+
+    def step(i: Any, state: Any) -> Any:
+        a, b, c, d, e = state
+        return b, c, a * x, np.ones(np.shape(x)), d * x + e
+
+    a, b, c, _, e = wg.for_loop(4, step, (x, x * 2, x * 3, x, x))
+    both = wg.for_loop(2, lambda i, s: (s[0] * x + s[1],) * 2, (a, b))
+    return both[0] + c * e
+
+
+def writes_in_a_branch(x: Any) -> Any:
+    def step(i: Any, s: Any) -> Any:
+        def write(s: Any) -> Any:
+            s[i] = s[i] * x[0]
+            return s
+
+        return wg.cond(x[i] > 0, write, lambda s: s, s)
+
+    return wg.for_loop(x.shape[0], step, x * x)
+
+
 #: The arguments of each case; those longer than a few elements make the compiler plan kernels.
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "power": (power, (1.3,)),
@@ -243,6 +279,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "swapped, long": (swapped, (rng.normal(size=30), rng.normal(size=30))),
     "computed places": (writes_at_computed_places, (rng.normal(size=7), rng.normal(size=7))),
     "computed places, long": (writes_at_computed_places, (rng.normal(size=25), rng.normal(size=25))),
+    "crosses": (crosses, (rng.normal(size=4),)),
+    "crosses, long": (crosses, (rng.normal(size=20),)),
+    "round and round": (round_and_round, (rng.normal(size=3),)),
+    "round and round, long": (round_and_round, (rng.normal(size=30),)),
+    "writes in a branch": (writes_in_a_branch, (rng.normal(size=4),)),
+    "writes in a branch, long": (writes_in_a_branch, (rng.normal(size=20),)),
     "rows": (rows, (rng.normal(size=(4, 3)), rng.normal(size=3))),
     "rows, long": (rows, (rng.normal(size=(4, 20)), rng.normal(size=20))),
 }
