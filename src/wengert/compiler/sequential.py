@@ -64,7 +64,7 @@ _FUNCTIONS = {
     "wengert.raw_free": ("PyMem_RawFree", ir.FunctionType(ir.VoidType(), [_I8P])),
 }
 #: Scratch arrays up to this many bytes are on the stack.
-_MOST_ON_STACK = 4096
+_MOST_ON_STACK = 1 << 15
 #: Elements that a growing stack has room for at first.
 _FIRST_CAPACITY = 64
 #: Bytes of a node before its data.
