@@ -65,6 +65,8 @@ _FUNCTIONS = {
 }
 #: Scratch arrays up to this many bytes are on the stack.
 _MOST_ON_STACK = 1 << 15
+#: Elements of long arrays that are computed one by one, if loops can do it.
+_MOST_IN_WIDE_REGISTERS = 500
 #: Elements that a growing stack has room for at first.
 _FIRST_CAPACITY = 64
 #: Bytes of a node before its data.
@@ -848,8 +850,8 @@ def is_wide(op: Operation) -> bool:
 
 def _has_wide_registers(program: Program, states: tuple[int, ...] = ()) -> bool:
     memory = memory_variables(program, states)
-    variables = (*program.inputs, *(v for op in program.operations for v in op.outputs))
-    return any(v not in memory and size_of(v) > MOST_IN_REGISTERS for v in variables)
+    wide = [v for op in program.operations for v in op.outputs if v not in memory and size_of(v) > MOST_IN_REGISTERS]
+    return sum(map(size_of, wide)) > _MOST_IN_WIDE_REGISTERS
 
 
 class Form(NamedTuple):
@@ -999,8 +1001,10 @@ def describe_problem(program: Program, status: int) -> Exception:
     if status == NO_MEMORY:
         return MemoryError(f"a loop of {program.name} found no memory for what it has to keep")
     op = next(op for n, op in enumerate(all_operations(program)) if n == status - FIRST_OPERATION)
-    shape = op.inputs[0].type.shape  # type: ignore[union-attr]
     place = describe_location(op.location)
+    if op.primitive not in INDEXED:
+        return np.linalg.LinAlgError(f"a matrix is singular or not positive definite in {op.primitive.name}{place}")
+    shape = op.inputs[0].type.shape  # type: ignore[union-attr]
     return IndexError(f"an index is out of bounds for an array of shape {shape}{place}")
 
 
