@@ -21,6 +21,10 @@ import wengert
 
 Step = Callable[[list[Any], float], None]
 
+_VIEWS = [
+    "T", "ravel", "reshape", "swapaxes", "part", "copy", "flatten", "squeeze", "slice", "diagonal", "einsum",
+    "broadcast", "windows",
+]  # fmt: skip
 _COEFFICIENTS = st.sampled_from([-1.0, 1.0, 2.0])
 
 
@@ -149,9 +153,7 @@ class Views(RuleBasedStateMachine):
     def view(self, data: Any) -> None:
         k, h = self.pick(data)
         shape = np.shape(h)
-        name = data.draw(
-            st.sampled_from(["T", "ravel", "reshape", "swapaxes", "part", "copy", "flatten", "squeeze", "slice"])
-        )
+        name = data.draw(st.sampled_from(_VIEWS))
         if name == "T":
             self.do(lambda hs, _: hs.append(hs[k].T))
         elif name == "reshape":
@@ -163,6 +165,13 @@ class Views(RuleBasedStateMachine):
         elif name == "part":
             part = data.draw(st.sampled_from(["real", "imag"])) if h.dtype.kind == "c" else "real"
             self.do(lambda hs, _: hs.append(getattr(hs[k], part)))
+        elif name == "einsum":
+            if 0 not in shape:  # NumPy reads beyond the end of an array of shape (0, 1)
+                self.do(lambda hs, _: hs.append(np.einsum("ii->i", hs[k])))
+        elif name == "broadcast":
+            self.do(lambda hs, _: hs.append(np.broadcast_to(hs[k], (2, *shape))))
+        elif name == "windows":
+            self.do(lambda hs, _: hs.append(np.lib.stride_tricks.sliding_window_view(hs[k], 2, axis=-1)))
         elif name == "slice":
             step = data.draw(st.sampled_from([-1, 1, 2]))
             self.do(lambda hs, _: hs.append(hs[k][::step]))

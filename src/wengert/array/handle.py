@@ -318,6 +318,8 @@ class Array:
         """Return the view of this array that `step` leads to; scalars have none."""
         if self.is_mutable:
             return _make_view(self, (step,), (self.shape,))
+        if isinstance(step, BroadcastStep):  # an array, and read-only
+            return _make_view(wrap_array(self.immutable_value), (step,), ((),))
         part = step.forward(self.immutable_value)
         return wrap_array(part) if isinstance(step, IndexStep) and isinstance(part, Value) else wrap(part)
 
