@@ -157,6 +157,58 @@ def test_the_state_is_not_changed_and_may_be_written_to():
     assert_same(u, np.zeros(4))
 
 
+@pytest.mark.parametrize("run", [lambda f: f, wg.jit, lambda f: lambda *args: wg.jvp(f, args, args)[0]])
+def test_writes_reach_no_other_array(run: Any):
+    """What an iteration returns may be an array from outside, one of them twice, or parts of one another."""
+
+    def write(x: Any) -> Any:
+        x[0] += 1.0
+        return x
+
+    a, b = np.array([1.0, 2.0]), np.array([5.0, 6.0])
+
+    def from_outside(a: Any, b: Any) -> Any:
+        out = wg.for_loop(2, lambda i, s: (write(s), b)[1], a)
+        return write(out), a, b
+
+    def twice(a: Any, b: Any) -> Any:
+        def step(i: Any, s: Any) -> Any:
+            write(s[0])
+            return s[0], s[0], s[0][::-1]
+
+        return wg.for_loop(2, step, (a, b, b))
+
+    def stacked(a: Any, b: Any) -> Any:
+        return wg.scan(lambda s, x: (write(s), s), a, b)
+
+    def dynamic(a: Any, b: Any) -> Any:
+        return wg.while_loop(lambda s: s[0] < 2, lambda s: (s[0] + 1, (write(s[1]), b)[1]), (0, a))[1], b
+
+    def operands(a: Any, b: Any) -> Any:
+        return write(wg.cond(True, write, write, a)), write(wg.switch(0, [lambda x: b], a)), a, b
+
+    expected = {
+        from_outside: ([6.0, 6.0], a, b),
+        twice: ([3.0, 2.0], [3.0, 2.0], [2.0, 3.0]),
+        stacked: ([3.0, 2.0], [[2.0, 2.0], [3.0, 2.0]]),
+        dynamic: (b, b),
+        operands: ([3.0, 2.0], [6.0, 6.0], a, b),
+    }
+    for f, outs in expected.items():
+        assert_same(run(f)(a, b), outs)
+    assert_same((a, b), (np.array([1.0, 2.0]), np.array([5.0, 6.0])))
+
+
+def test_results_of_scan_hold_traced_values():
+    def f(x: Any, w: Any) -> Any:
+        _, made = wg.scan(lambda s, e: (s, e), 0.0, w)
+        made[0] = x
+        return wnp.sum(made * made)
+
+    w = np.array([1.0, 2.0])
+    assert wg.grad(f)(3.0, w) == wg.jit(wg.grad(f))(3.0, w) == 6.0
+
+
 def test_empty_arrays():
     carry, ys = wg.scan(lambda c, x: (c + x, c * x), 1.0, np.zeros(0))
     assert (carry, ys.shape) == (1.0, (0,))

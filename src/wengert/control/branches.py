@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.control.staging import cast_all, numeric, predicate
+from wengert.control.staging import call_case, cast_all, numeric, predicate
 from wengert.core import containers
 from wengert.core.staging import record
 from wengert.core.values import Value, dtype_of, shape_of, type_of
@@ -27,7 +27,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     true_fun, false_fun : callable
         Functions of the operands, whose results have the same structure and shapes.
     *operands : container of arrays
-        Arguments of both functions.
+        Arguments of both functions, which may write to them in place: what they get are copies.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     """
     pred = predicate(pred)
     if not isinstance(pred, Value):
-        return (true_fun if pred else false_fun)(*operands)
+        return call_case(true_fun if pred else false_fun, operands)
     return _chosen(pred, (false_fun, true_fun), operands)
 
 
@@ -70,7 +70,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     branches : sequence of callable
         Functions of the operands, whose results have the same structure and shapes.
     *operands : container of arrays
-        Arguments of all functions.
+        Arguments of all functions, which may write to them in place: what they get are copies.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if shape_of(number) != () or dtype_of(number).kind not in "iu" or not branches:
         fail(InputTypeError, "switch takes one integer and at least one function.")
     if not isinstance(number, Value):
-        return branches[min(max(int(number), 0), len(branches) - 1)](*operands)
+        return call_case(branches[min(max(int(number), 0), len(branches) - 1)], operands)
     return _chosen(number, tuple(branches), operands)
 
 

@@ -13,6 +13,7 @@ from wengert.control.staging import (
     Room,
     State,
     for_body,
+    made_here,
     numeric,
     predicate,
     settled,
@@ -22,7 +23,7 @@ from wengert.control.staging import (
 from wengert.core import containers
 from wengert.core.staging import is_recording, record
 from wengert.core.values import ArrayType, Value, dtype_of, is_transforming, shape_of, type_of, zeros_of
-from wengert.derivatives.calls import to_user, to_value
+from wengert.derivatives.calls import private, to_user, to_value
 from wengert.derivatives.recompute import LOOPS
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
 from wengert.rules.indexing import index
@@ -107,8 +108,7 @@ def _for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any, room: Room | 
 def _eager_for(n: int, body: Callable[[Any, Any], Any], initial: State) -> Any:
     state = initial.for_body()
     for i in range(n):
-        state = body(i, state)
-        initial.flatten(state, "the body")
+        state = initial.following(body(i, state), state, "the body")
     return state
 
 
@@ -191,8 +191,7 @@ def _eager_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], in
             return _recorded_while(condition, body, State(state, "the state"), None)
         if not truth:
             return state
-        state = body(state)
-        initial.flatten(state, "the body")
+        state = initial.following(body(state), state, "the body")
 
 
 def scan(
@@ -305,14 +304,14 @@ def _eager_scan(f: Any, initial: State, elements: State, n: int, reverse: bool) 
     structure = None
     for i in range(n - 1, -1, -1) if reverse else range(n):
         x = containers.unflatten(elements.structure, [for_body(v[i]) for v in elements.values])
-        state, y = _pair(f(state, x))
-        initial.flatten(state, "the step")
+        new, y = _pair(f(state, x))
         leaves, structure = containers.flatten(y)
-        rows.append([numeric(leaf, "what a step of scan returns") for leaf in leaves])
+        rows.append([private(numeric(leaf, "what a step of scan returns")) for leaf in leaves])
+        state = initial.following(new, state, "the step")
     if structure is None:  # no step: recording one tells what it would return
         return _types_of_step(f, initial, elements)
     columns = zip(*(rows[::-1] if reverse else rows), strict=True)
-    return state, containers.unflatten(structure, [to_user(stack(*column)) for column in columns])
+    return state, containers.unflatten(structure, [made_here(stack(*column)) for column in columns])
 
 
 def _types_of_step(f: Any, initial: State, elements: State) -> Any:
@@ -331,7 +330,7 @@ def _types_of_step(f: Any, initial: State, elements: State) -> Any:
     record(step, [*(type_of(x) for x in initial.values), *types], "scan")
     structure, made = found
     zeros = [zeros_of(ArrayType((0, *t.shape), t.dtype)) for t in made]
-    return initial.for_body(), containers.unflatten(structure, zeros)
+    return initial.for_body(), containers.unflatten(structure, [made_here(z) for z in zeros])
 
 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:  # noqa: A001 - the name of JAX and of Python

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.array import wrap_owned
+from wengert.array import Array, wrap_owned
 from wengert.core import containers
 from wengert.core.combinators import astype
 from wengert.core.staging import record
@@ -28,9 +28,33 @@ def numeric(x: Any, what: str) -> Any:
 
 def for_body(value: Any) -> Any:
     """What the body of an eager loop gets for a value: something of its own that it may write to."""
-    if isinstance(value, np.ndarray):
-        return wrap_owned(value.copy()) if is_transforming() else value.copy()
-    return to_user(value)
+    return made_here(value.copy() if isinstance(value, np.ndarray) else value)
+
+
+def made_here(value: Any) -> Any:
+    """What the user gets for a value that nobody else has: under a transform, something that holds traced ones too."""
+    return wrap_owned(value) if isinstance(value, np.ndarray) and is_transforming() else to_user(value)
+
+
+def separate(leaves: Sequence[Any], given: Sequence[Any]) -> list[Any]:
+    """Copy what may share memory with anything else: all arrays but those in `given`, each of which is kept once."""
+    own = {id(x) for x in given}
+    result = []
+    for x in leaves:
+        if isinstance(x, (Array, np.ndarray)):
+            if id(x) not in own:
+                x = for_body(to_value(x))
+            own.discard(id(x))
+        result.append(x)
+    return result
+
+
+def call_case(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+    """Call a function that may write to its operands and return any array; it shares none with the caller."""
+    leaves, structure = containers.flatten(tuple(operands))
+    given = separate(leaves, ())
+    outs, out_structure = containers.flatten(function(*containers.unflatten(structure, given)))
+    return containers.unflatten(out_structure, separate(outs, given))
 
 
 def predicate(x: Any) -> Any:
@@ -60,6 +84,23 @@ class State:
         """Values of a new state, which must have the structure and the shapes of the old one."""
         leaves = containers.leaves_like(self.structure, tree, f"{self.what} that {who} returns")
         values = [numeric(x, f"{self.what}{p} that {who} returns") for x, p in zip(leaves, self.paths, strict=True)]
+        self._check_shapes(values, who)
+        return values
+
+    def following(self, tree: Any, before: Any, who: str) -> Any:
+        """The new state of an eager loop, whose arrays are nobody else's; `before` is the one that the body got."""
+        leaves = containers.leaves_like(self.structure, tree, f"{self.what} that {who} returns")
+        leaves = separate(leaves, containers.flatten(before)[0])
+        self._check_shapes(
+            [
+                x if isinstance(x, (Array, np.ndarray)) else numeric(x, f"{self.what}{p} that {who} returns")
+                for x, p in zip(leaves, self.paths, strict=True)
+            ],
+            who,
+        )
+        return containers.unflatten(self.structure, leaves)
+
+    def _check_shapes(self, values: Sequence[Any], who: str) -> None:
         for old, new, path in zip(self.values, values, self.paths, strict=True):
             if shape_of(old) != shape_of(new):
                 fail(
@@ -67,7 +108,6 @@ class State:
                     f"{self.what}{path} has shape {shape_of(old)}, and {who} returned shape {shape_of(new)} for it. "
                     "The state of a loop keeps its shape; begin with an array of the full shape, and write into it.",
                 )
-        return values
 
     def for_body(self) -> Any:
         """The container for the body of an eager loop, which may write to its arrays; Python numbers stay such."""
