@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import blas, cache, loops, planned, sequential, unroll
+from wengert.compiler import blas, cache, lapack, loops, planned, sequential, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
 from wengert.compiler.entry import make_entry
 from wengert.compiler.locations import all_operations
 from wengert.compiler.lowering import Emitter, Register
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
-from wengert.compiler.plan import Call, Indexed, Iteration, Map, Plan, Product, Step, make_plan
+from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Map, Plan, Product, Step, make_plan
 from wengert.compiler.schedule import Schedule, Writer
 from wengert.compiler.sequential import Unit
 from wengert.compiler.vector_math import MathLibrary
@@ -33,7 +33,6 @@ from wengert.core.program import Literal, Program, Variable
 from wengert.core.values import ArrayType, type_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules import contraction
-from wengert.transforms.custom import custom_call
 from wengert.transforms.loop_calls import Stack
 from wengert.transforms.loops import loop
 
@@ -215,7 +214,7 @@ class Executable:
             if op.primitive is contraction.matmul and op.outputs[0].type.shape:
                 np.matmul(*operands, out=view(op.outputs[0]))
                 continue
-            if op.primitive.number >= cache.OWN or op.primitive is custom_call:
+            if not op.primitive.is_own:
                 operands = [x.copy() if isinstance(x, np.ndarray) else x for x in operands]  # it may keep them
             if op.primitive is loop:
                 operands = sequential.with_stacks(op, operands, stacks)
@@ -316,10 +315,12 @@ def arrange(executable: Executable) -> None:
     executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
-    if any(isinstance(step, (Iteration, Indexed, Map)) for step in plan.steps):
+    if any(isinstance(step, (Factorization, Iteration, Indexed, Map)) for step in plan.steps):
         executable.symbols |= sequential.symbols()
         if any(blas.is_product(op) for op in all_operations(executable.program)):
             executable.symbols |= blas.symbols()
+        if any(lapack.is_native(op) for op in all_operations(executable.program)):
+            executable.symbols |= lapack.symbols()
 
 
 def _make_schedule(program: Program, plan: Plan) -> Schedule:

@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert.compiler.generate import Executable, write
 from wengert.compiler.native import NativeModule, compile_module
-from wengert.compiler.plan import REDUCTIONS, Call, Indexed, Iteration, Kernel, Map, Product, Step
+from wengert.compiler.plan import REDUCTIONS, Call, Factorization, Indexed, Iteration, Kernel, Map, Product, Step
 from wengert.core.program import Literal, Operation, Program, Variable, show_type
 from wengert.core.values import ArrayType
 from wengert.transforms.branches import branch
@@ -108,11 +108,10 @@ class Inspection:
             op = step.operation
             factors = " · ".join(f"{f.variable!r}{'ᵀ' if f.transposed else ''}" for f in step.factors)
             return _block("matrix product by BLAS", ("factors", factors), ("stores", _typed(op.outputs)))
-        if isinstance(step, Indexed):
+        if isinstance(step, (Factorization, Indexed)):
             op = step.operation
-            return _block(
-                f"{op.primitive.name} by indices", ("reads", _names(op.inputs)), ("stores", _typed(op.outputs))
-            )
+            title = f"{op.primitive.name} by {'indices' if isinstance(step, Indexed) else 'LAPACK'}"
+            return _block(title, ("reads", _names(op.inputs)), ("stores", _typed(op.outputs)))
         if isinstance(step, Iteration):
             return _describe_iteration(step.operation)
         assert isinstance(step, Kernel)
@@ -292,6 +291,8 @@ def _size(t: ArrayType) -> int:
 
 
 def _kind(step: Step) -> str:
+    if isinstance(step, Factorization):
+        return "factorization"
     if isinstance(step, Indexed):
         return "selection by indices"
     if isinstance(step, Iteration):

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas, gathers, writes
+from wengert.compiler import blas, gathers, lapack, writes
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -99,7 +99,11 @@ class Indexed(_Single):
     """Reading or writing by arrays of indices, or by indices that are computed."""
 
 
-Step = Kernel | Call | Product | Map | Iteration | Indexed
+class Factorization(_Single):
+    """A linear system or a factorisation, done by LAPACK."""
+
+
+Step = Kernel | Call | Product | Map | Iteration | Indexed | Factorization
 
 
 @dataclasses.dataclass
@@ -234,6 +238,8 @@ def make_plan(
                 kinds[v] = "iteration"
             elif gathers.is_native(op) and stored.count(v) < 2:
                 kinds[v] = "indexed"
+            elif lapack.is_native(op):
+                kinds[v] = "factorization"
             elif blas.is_product(op):
                 kinds[v] = "product"
             elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
@@ -245,7 +251,7 @@ def make_plan(
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
         kind = kinds[op.outputs[0]]
-        if kind in ("call", "alias", "map", "iteration", "indexed"):
+        if kind in ("call", "alias", "map", "iteration", "indexed", "factorization"):
             pulled = [a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled"]
             buffers.update(a for a in pulled if kind != "iteration" or uniform_number(a, definitions) is None)
         if kinds[op.outputs[0]] == "product":
@@ -403,6 +409,8 @@ def _group(
             calls.setdefault(own, []).append(Iteration(op))
         elif kind == "indexed":
             calls.setdefault(own, []).append(Indexed(op))
+        elif kind == "factorization":
+            calls.setdefault(own, []).append(Factorization(op))
         elif kind == "product":
             calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":

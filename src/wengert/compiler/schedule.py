@@ -11,10 +11,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, buffers, gathers, loops, map_loops, products, sequential
+from wengert.compiler import bands, blas, buffers, gathers, lapack, loops, map_loops, products, sequential
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.plan import Call, Indexed, Iteration, Kernel, Map, Plan, Product, Step
+from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Kernel, Map, Plan, Product, Step
 from wengert.compiler.sequential import Unit
 from wengert.core.program import Variable
 
@@ -23,7 +23,12 @@ _FEW_STEPS = 32
 
 #: What writes a step as an LLVM function of its leaves and results.
 Writer = (
-    loops.KernelWriter | map_loops.MapWriter | products.ProductWriter | gathers.IndexWriter | sequential.IterationWriter
+    loops.KernelWriter
+    | map_loops.MapWriter
+    | products.ProductWriter
+    | gathers.IndexWriter
+    | lapack.LapackWriter
+    | sequential.IterationWriter
 )
 
 
@@ -101,7 +106,9 @@ class Schedule:
             return writer
         else:
             over = {v: self.layout.in_place[v] for v in step.results if v in self.layout.in_place}
-            if isinstance(step, Indexed):
+            if isinstance(step, Factorization):
+                writer = lapack.LapackWriter(step.operation)
+            elif isinstance(step, Indexed):
                 writer = gathers.IndexWriter(step.operation, over)
             else:
                 uniform = self.plan.uniform_operands(step)
@@ -149,7 +156,7 @@ class Schedule:
                 continue
             variables = (*writer.leaves, *writer.results)
             arguments = [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables]
-            stops = isinstance(writer, (gathers.IndexWriter, sequential.IterationWriter))
+            stops = isinstance(writer, (gathers.IndexWriter, lapack.LapackWriter, sequential.IterationWriter))
             if not stops and not (isinstance(writer, map_loops.MapWriter) and writer.has_control):
                 b.call(writer.function, arguments)
                 continue

@@ -1003,7 +1003,10 @@ def describe_problem(program: Program, status: int) -> Exception:
     op = next(op for n, op in enumerate(all_operations(program)) if n == status - FIRST_OPERATION)
     place = describe_location(op.location)
     if op.primitive not in INDEXED:
-        return np.linalg.LinAlgError(f"a matrix is singular or not positive definite in {op.primitive.name}{place}")
+        is_cholesky = op.primitive.name == "cholesky"
+        return np.linalg.LinAlgError(
+            f"{'Matrix is not positive definite' if is_cholesky else 'Singular matrix'}{place}"
+        )
     shape = op.inputs[0].type.shape  # type: ignore[union-attr]
     return IndexError(f"an index is out of bounds for an array of shape {shape}{place}")
 

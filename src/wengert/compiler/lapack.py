@@ -1,0 +1,207 @@
+"""Linear systems and factorisations as calls of LAPACK from native code, through the pointers that SciPy exports.
+
+LAPACK stores matrices by columns, NumPy by rows: what is written here works on the transposes. The Cholesky factor U of
+Uᵀ U in columns is L = Uᵀ in rows; A X = B is Xᵀ Aᵀ = Bᵀ; and the inverse of the transpose is the transpose of the
+inverse. Stacks of matrices are done one after the other. A matrix that has no factor or inverse ends the call with a
+status, from which `numpy.linalg.LinAlgError` is made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import scipy.linalg.cython_lapack as cython_lapack
+from llvmlite import ir
+
+from wengert.compiler.blas import routine_address
+from wengert.compiler.builder import Builder
+from wengert.compiler.lowering import Emitter, Register, memory_type
+from wengert.compiler.sequential import FIRST_OPERATION, STATUS, Frame, Memory, Sequential, Unit
+from wengert.core.program import Operation, Variable
+from wengert.core.values import ArrayType
+from wengert.rules import linalg
+
+_I8P = ir.IntType(8).as_pointer()
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_LETTERS = {"f8": "d", "f4": "s"}
+_LAPACK = ("potrf", "getrf", "getrs", "getri")
+_PRIMITIVES = (linalg.cholesky, linalg.solve_triangular, linalg.solve, linalg.inverse)
+_WORK = 64  # columns of the work space of the inverse: LAPACK's block size
+
+
+@functools.cache
+def _address(name: str) -> int:
+    if name[1:] not in _LAPACK:
+        return routine_address(name)
+    capsule = cython_lapack.__pyx_capi__[name]
+    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
+    get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )
+    return int(get(capsule, get_name(capsule)))
+
+
+def symbols() -> dict[str, int]:
+    """Addresses of the routines by the names under which compiled code calls them."""
+    names = [letter + name for letter in _LETTERS.values() for name in (*_LAPACK, "trsm")]
+    return {f"wengert.lapack.{name}": _address(name) for name in names}
+
+
+def is_native(op: Operation) -> bool:
+    """Whether an operation is one of those that are done here."""
+    if op.primitive not in _PRIMITIVES or not all(isinstance(a, Variable) for a in op.inputs):
+        return False
+    types = [a.type for a in (*op.inputs, *op.outputs)]  # type: ignore[union-attr]
+    dtype = types[0].dtype
+    return (
+        dtype.str[1:] in _LETTERS
+        and dtype.isnative
+        and all(t.dtype == dtype and 0 not in t.shape for t in types)
+        and len({t.shape[:-2] for t in types}) == 1
+    )
+
+
+class LapackWriter:
+    """Writes one operation as an LLVM function ``void name(pointers of operands…, pointer of the result, status)``."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.leaves: list[Any] = list(dict.fromkeys(operation.inputs))
+        self.results = list(operation.outputs)
+        self.function: Any = None
+
+    def write(self, unit: Unit, name: str) -> None:
+        """Emit the function."""
+        op: Any = self.operation
+        variables = (*self.leaves, *self.results)
+        types = [memory_type(v.type.dtype).as_pointer() for v in variables]
+        self.function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
+        self.function.linkage = "internal"
+        for attribute in ("noinline", "nounwind"):
+            self.function.attributes.add(attribute)
+        builder = Builder(self.function.append_basic_block("entry"))
+        frame = self.frame = Frame(builder, self.function.args[-1], unit.numbers)
+        writer = self.writer = Sequential(Emitter(builder, unit.scalar_library), frame)
+        pointers = dict(zip(variables, self.function.args, strict=False))
+        out = op.outputs[0]
+        self.number = memory_type(out.type.dtype)
+        self.dtype = out.type.dtype
+        self.size = op.inputs[0].type.shape[-1]
+        stack = math.prod(out.type.shape[:-2])
+        for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, stack)):
+            matrices = [self._matrix(pointers[v], v.type, i) for v in (*op.inputs, out)]
+            if op.primitive is linalg.cholesky:
+                self._cholesky(*matrices)
+            elif op.primitive is linalg.solve_triangular:
+                self._solve_triangular(*matrices, **op.params)
+            elif op.primitive is linalg.solve:
+                self._solve(*matrices)
+            else:
+                self._inverse(*matrices, **op.params)
+        frame.finish()
+
+    def _matrix(self, pointer: Register, type_: ArrayType, i: Register) -> Memory:
+        """Matrix i of a stack."""
+        shape = type_.shape[-2:]
+        b = self.writer.builder
+        offset = b.mul(i, ir.Constant(_I64, math.prod(shape)))
+        return Memory(b.gep(pointer, [offset], inbounds=True), ArrayType(shape, type_.dtype), True)
+
+    def _cholesky(self, a: Memory, out: Memory) -> None:
+        writer, b, n = self.writer, self.writer.builder, self.size
+        writer.in_memory(a, a.type, out)
+        self._stop_if_failed(self._call("potrf", "U", n, out, n))
+        zero, length = ir.Constant(_I64, 0), ir.Constant(_I64, n)
+        for row in writer.counting(zero, length):  # LAPACK leaves the other triangle as it was
+            for column in writer.counting(b.add(row, ir.Constant(_I64, 1)), length):
+                writer.store(out, b.add(b.mul(row, length), column), self.dtype.type(0))
+
+    def _solve_triangular(self, a: Memory, y: Memory, out: Memory, *, lower: bool, unit_diagonal: bool = False) -> None:
+        writer, b, n = self.writer, self.writer.builder, self.size
+        if not unit_diagonal:
+            for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, n)):
+                pivot = writer.load(a, b.mul(i, ir.Constant(_I64, n + 1)))
+                self._stop_if(b.fcmp_ordered("==", pivot, ir.Constant(self.number, 0.0)))
+        writer.in_memory(y, y.type, out)
+        columns = y.type.shape[1]
+        letters = ("R", "U" if lower else "L", "N", "U" if unit_diagonal else "N")
+        self._call("trsm", *letters, columns, n, 1.0, a, n, out, columns, with_info=False)
+
+    def _solve(self, a: Memory, y: Memory, out: Memory) -> None:
+        writer, b, n = self.writer, self.writer.builder, self.size
+        factors, pivots = self._factors(a)
+        columns = y.type.shape[1]
+        if columns == 1:
+            writer.in_memory(y, y.type, out)
+            self._call("getrs", "T", n, 1, factors, n, pivots, out, n)
+            return
+        turned = self.frame.allocate(b, ArrayType((columns, n), self.dtype))
+        self._transpose(y, turned)
+        self._call("getrs", "T", n, columns, factors, n, pivots, turned, n)
+        self._transpose(turned, out)
+
+    def _inverse(self, a: Memory, out: Memory, *, check: bool) -> None:
+        writer, b, n = self.writer, self.writer.builder, self.size
+        writer.in_memory(a, a.type, out)
+        pivots = self.frame.allocate(b, ArrayType((n,), np.dtype(np.int32)))
+        failed = b.icmp_signed("!=", self._call("getrf", n, n, out, n, pivots), ir.Constant(_I32, 0))
+        if check:
+            self._stop_if(failed)
+        work = self.frame.allocate(b, ArrayType((_WORK * n,), self.dtype))
+        self._call("getri", n, out, n, pivots, work, _WORK * n)
+        if not check:
+            with b.if_then(failed):
+                for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, n * n)):
+                    writer.store(out, i, self.dtype.type(np.nan))
+
+    def _factors(self, a: Memory) -> tuple[Memory, Memory]:
+        """The triangular factors of the transpose, and the exchanges of rows."""
+        b, n = self.writer.builder, self.size
+        factors = self.frame.allocate(b, a.type)
+        pivots = self.frame.allocate(b, ArrayType((n,), np.dtype(np.int32)))
+        self.writer.in_memory(a, a.type, factors)
+        self._stop_if_failed(self._call("getrf", n, n, factors, n, pivots))
+        return factors, pivots
+
+    def _transpose(self, x: Memory, out: Memory) -> None:
+        writer, b = self.writer, self.writer.builder
+        rows, columns = x.type.shape
+        for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, rows)):
+            for j in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, columns)):
+                value = writer.load(x, b.add(b.mul(i, ir.Constant(_I64, columns)), j))
+                writer.store(out, b.add(b.mul(j, ir.Constant(_I64, rows)), i), value)
+
+    def _stop_if_failed(self, info: Register) -> None:
+        self._stop_if(self.writer.builder.icmp_signed("!=", info, ir.Constant(_I32, 0)))
+
+    def _stop_if(self, failed: Register) -> None:
+        number = self.frame.numbers[id(self.operation)]
+        self.frame.stop_if(self.writer.builder, failed, FIRST_OPERATION + number)
+
+    def _call(self, name: str, *args: Any, with_info: bool = True) -> Register:
+        """Call a routine, which takes everything by address: letters, integers, numbers, arrays; return its `info`."""
+        b, frame = self.writer.builder, self.frame
+        passed: list[Any] = []
+        for x in args:
+            if isinstance(x, Memory):
+                passed.append(b.bitcast(x.pointer, _I8P))
+                continue
+            if isinstance(x, str):
+                value = ir.Constant(ir.IntType(8), ord(x))
+            else:
+                value = ir.Constant(_I32, x) if isinstance(x, int) else ir.Constant(self.number, x)
+            slot = frame.slot(value.type)
+            b.store(value, slot)
+            passed.append(b.bitcast(slot, _I8P))
+        info = frame.slot(_I32)
+        if with_info:
+            passed.append(b.bitcast(info, _I8P))
+        symbol = f"wengert.lapack.{_LETTERS[self.dtype.str[1:]]}{name}"
+        signature = ir.FunctionType(ir.VoidType(), [_I8P] * len(passed))
+        routine = frame.module.globals.get(symbol) or ir.Function(frame.module, signature, symbol)
+        b.call(routine, passed)
+        return b.load(info) if with_info else ir.Constant(_I32, 0)
