@@ -23,7 +23,7 @@ Step = Callable[[list[Any], float], None]
 
 _VIEWS = [
     "T", "ravel", "reshape", "swapaxes", "part", "copy", "flatten", "squeeze", "slice", "diagonal", "einsum",
-    "broadcast", "windows",
+    "broadcast",
 ]  # fmt: skip
 _COEFFICIENTS = st.sampled_from([-1.0, 1.0, 2.0])
 
@@ -170,8 +170,6 @@ class Views(RuleBasedStateMachine):
                 self.do(lambda hs, _: hs.append(np.einsum("ii->i", hs[k])))
         elif name == "broadcast":
             self.do(lambda hs, _: hs.append(np.broadcast_to(hs[k], (2, *shape))))
-        elif name == "windows":
-            self.do(lambda hs, _: hs.append(np.lib.stride_tricks.sliding_window_view(hs[k], 2, axis=-1)))
         elif name == "slice":
             step = data.draw(st.sampled_from([-1, 1, 2]))
             self.do(lambda hs, _: hs.append(hs[k][::step]))
