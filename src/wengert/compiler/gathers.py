@@ -1,4 +1,6 @@
-"""Reading and writing by arrays of indices, and by indices that are computed: loops over the selected elements.
+"""Reading and writing by arrays of indices, by indices that are computed, and writing to slices with steps.
+
+All of it is a loop over the selected elements.
 
 Indices count from the end if they are negative, and are checked; one out of range ends the call with a status, from
 which `wengert.compiler.sequential.describe_problem` makes an `IndexError`. Elements are written one after the other in
@@ -28,15 +30,14 @@ _INDEX = np.dtype(np.int64)
 
 
 def is_native(op: Operation) -> bool:
-    """Whether an operation with indices that are not known beforehand has a native form."""
+    """Whether reading or writing by index has a form of this kind."""
     if op.primitive not in (indexing.index, indexing.index_add, indexing.index_update):
         return False
     split = 1 if op.primitive is indexing.index else 2
-    base, arrays = op.inputs[0], op.inputs[split:]
+    base = op.inputs[0]
     dtypes = [dtype_of(a.value) if isinstance(a, Literal) else a.type.dtype for a in op.inputs]
     return (
-        bool(arrays)
-        and isinstance(base, Variable)
+        isinstance(base, Variable)
         and base.type.dtype == op.outputs[0].type.dtype
         and all(map(is_lowerable_dtype, dtypes))
         and all(d.kind in "iu" for d in dtypes[split:])

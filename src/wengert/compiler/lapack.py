@@ -2,8 +2,8 @@
 
 LAPACK stores matrices by columns, NumPy by rows: what is written here works on the transposes. The Cholesky factor U of
 Uᵀ U in columns is L = Uᵀ in rows; A X = B is Xᵀ Aᵀ = Bᵀ; and the inverse of the transpose is the transpose of the
-inverse. Stacks of matrices are done one after the other. A matrix that has no factor or inverse ends the call with a
-status, from which `numpy.linalg.LinAlgError` is made.
+inverse. Stacks of matrices, products of such stacks among them, are done one after the other. A matrix that has no
+factor or inverse ends the call with a status, from which `numpy.linalg.LinAlgError` is made.
 """
 
 from __future__ import annotations
@@ -23,13 +23,22 @@ from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.sequential import FIRST_OPERATION, STATUS, Frame, Memory, Sequential, Unit
 from wengert.core.program import Operation, Variable
 from wengert.core.values import ArrayType
-from wengert.rules import linalg
+from wengert.rules import contraction, determinants, linalg
 
 _I8P = ir.IntType(8).as_pointer()
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _LETTERS = {"f8": "d", "f4": "s"}
 _LAPACK = ("potrf", "getrf", "getrs", "getri")
-_PRIMITIVES = (linalg.cholesky, linalg.solve_triangular, linalg.solve, linalg.inverse)
+_PRIMITIVES = (
+    contraction.matmul,
+    linalg.cholesky,
+    linalg.solve_triangular,
+    linalg.solve,
+    linalg.inverse,
+    determinants.slogdet,
+    determinants.nonsingular_det,
+)
+_SCALARS = (determinants.slogdet, determinants.nonsingular_det)
 _WORK = 64  # columns of the work space of the inverse: LAPACK's block size
 
 
@@ -47,7 +56,7 @@ def _address(name: str) -> int:
 
 def symbols() -> dict[str, int]:
     """Addresses of the routines by the names under which compiled code calls them."""
-    names = [letter + name for letter in _LETTERS.values() for name in (*_LAPACK, "trsm")]
+    names = [letter + name for letter in _LETTERS.values() for name in (*_LAPACK, "trsm", "gemm")]
     return {f"wengert.lapack.{name}": _address(name) for name in names}
 
 
@@ -57,12 +66,13 @@ def is_native(op: Operation) -> bool:
         return False
     types = [a.type for a in (*op.inputs, *op.outputs)]  # type: ignore[union-attr]
     dtype = types[0].dtype
-    return (
-        dtype.str[1:] in _LETTERS
-        and dtype.isnative
-        and all(t.dtype == dtype and 0 not in t.shape for t in types)
-        and len({t.shape[:-2] for t in types}) == 1
-    )
+    if dtype.str[1:] not in _LETTERS or not dtype.isnative or any(t.dtype != dtype or 0 in t.shape for t in types):
+        return False
+    if op.primitive is contraction.matmul:
+        x, y, out = types
+        return len(x.shape) >= 2 <= len(y.shape) and {x.shape[:-2], y.shape[:-2]} <= {out.shape[:-2], ()}
+    stacks = {t.shape[:-2] for t in types[: len(op.inputs)]}
+    return stacks == {op.outputs[0].type.shape if op.primitive in _SCALARS else op.outputs[0].type.shape[:-2]}
 
 
 class LapackWriter:
@@ -91,10 +101,16 @@ class LapackWriter:
         self.number = memory_type(out.type.dtype)
         self.dtype = out.type.dtype
         self.size = op.inputs[0].type.shape[-1]
-        stack = math.prod(out.type.shape[:-2])
+        self.em = writer.em
+        stack = math.prod(out.type.shape if op.primitive in _SCALARS else out.type.shape[:-2])
         for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, stack)):
+            if op.primitive in _SCALARS:
+                self._determinant(self._matrix(pointers[op.inputs[0]], op.inputs[0].type, i), pointers, i)
+                continue
             matrices = [self._matrix(pointers[v], v.type, i) for v in (*op.inputs, out)]
-            if op.primitive is linalg.cholesky:
+            if op.primitive is contraction.matmul:
+                self._product(*matrices)
+            elif op.primitive is linalg.cholesky:
                 self._cholesky(*matrices)
             elif op.primitive is linalg.solve_triangular:
                 self._solve_triangular(*matrices, **op.params)
@@ -108,8 +124,37 @@ class LapackWriter:
         """Matrix i of a stack."""
         shape = type_.shape[-2:]
         b = self.writer.builder
-        offset = b.mul(i, ir.Constant(_I64, math.prod(shape)))
+        offset = b.mul(i, ir.Constant(_I64, math.prod(shape) if len(type_.shape) > 2 else 0))
         return Memory(b.gep(pointer, [offset], inbounds=True), ArrayType(shape, type_.dtype), True)
+
+    def _product(self, x: Memory, y: Memory, out: Memory) -> None:
+        (rows, inner), columns = x.type.shape, y.type.shape[1]
+        sizes = columns, rows, inner
+        self._call("gemm", "N", "N", *sizes, 1.0, y, columns, x, inner, 0.0, out, columns, with_info=False)
+
+    def _determinant(self, a: Memory, pointers: dict[Variable, Register], i: Register) -> None:
+        """By the logarithms of the pivots, as NumPy does it."""
+        writer, b, n, one = self.writer, self.writer.builder, self.size, ir.Constant(_I64, 1)
+        factors, pivots, info = self._factors(a)
+        zero, minus = ir.Constant(self.number, 0.0), ir.Constant(self.number, -1.0)
+        sign, log = self.frame.slot(self.number), self.frame.slot(self.number)
+        b.store(ir.Constant(self.number, 1.0), sign)
+        b.store(zero, log)
+        for k in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, n)):
+            pivot = writer.load(factors, b.mul(k, ir.Constant(_I64, n + 1)))
+            own_row = b.icmp_signed("==", b.sext(writer.load(pivots, k), _I64), b.add(k, one))
+            turned = b.xor(b.fcmp_ordered("<", pivot, zero), b.not_(own_row))
+            b.store(b.fmul(b.load(sign), b.select(turned, minus, ir.Constant(self.number, 1.0))), sign)
+            b.store(b.fadd(b.load(log), self.em.math("log", self.em.math("absolute", pivot))), log)
+        failed = b.icmp_signed(">", info, ir.Constant(_I32, 0))
+        s = b.select(failed, zero, b.load(sign))
+        logarithm = b.select(failed, ir.Constant(self.number, float("-inf")), b.load(log))
+        if self.operation.primitive is determinants.slogdet:
+            results = [s, logarithm]
+        else:
+            results = [b.fmul(s, self.em.math("exp", logarithm))]
+        for v, value in zip(self.results, results, strict=True):
+            writer.store(Memory(pointers[v], v.type, True), i, value)
 
     def _cholesky(self, a: Memory, out: Memory) -> None:
         writer, b, n = self.writer, self.writer.builder, self.size
@@ -133,7 +178,8 @@ class LapackWriter:
 
     def _solve(self, a: Memory, y: Memory, out: Memory) -> None:
         writer, b, n = self.writer, self.writer.builder, self.size
-        factors, pivots = self._factors(a)
+        factors, pivots, info = self._factors(a)
+        self._stop_if_failed(info)
         columns = y.type.shape[1]
         if columns == 1:
             writer.in_memory(y, y.type, out)
@@ -158,14 +204,13 @@ class LapackWriter:
                 for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, n * n)):
                     writer.store(out, i, self.dtype.type(np.nan))
 
-    def _factors(self, a: Memory) -> tuple[Memory, Memory]:
-        """The triangular factors of the transpose, and the exchanges of rows."""
+    def _factors(self, a: Memory) -> tuple[Memory, Memory, Register]:
+        """The triangular factors of the transpose, the exchanges of rows, and whether a pivot is 0."""
         b, n = self.writer.builder, self.size
         factors = self.frame.allocate(b, a.type)
         pivots = self.frame.allocate(b, ArrayType((n,), np.dtype(np.int32)))
         self.writer.in_memory(a, a.type, factors)
-        self._stop_if_failed(self._call("getrf", n, n, factors, n, pivots))
-        return factors, pivots
+        return factors, pivots, self._call("getrf", n, n, factors, n, pivots)
 
     def _transpose(self, x: Memory, out: Memory) -> None:
         writer, b = self.writer, self.writer.builder

@@ -236,7 +236,7 @@ def make_plan(
                 kinds[v] = "map"
             elif op.primitive in (loop, branch) and id(op) not in by_numpy:
                 kinds[v] = "iteration"
-            elif gathers.is_native(op) and stored.count(v) < 2:
+            elif gathers.is_native(op) and not is_pullable(op) and stored.count(v) < 2:
                 kinds[v] = "indexed"
             elif lapack.is_native(op):
                 kinds[v] = "factorization"
