@@ -651,7 +651,8 @@ def test_code_stays_inside_its_buffers(path: str):
             sizes = [int(np.prod(t.shape)) * t.dtype.itemsize for t in e.out_types]
             outs = [guarded(s, at_end) for s in sizes]
             work = guarded(-(-e.workspace // 64) * 64, at_end)
-            table = (ctypes.c_void_p * (len(ins) + len(outs) + 1))(*where, *outs, work)
+            status = (ctypes.c_int64 * 2)(0, 0)
+            table = (ctypes.c_void_p * (len(ins) + len(outs) + 2))(*where, *outs, work, ctypes.addressof(status))
             run(ctypes.addressof(table))
             for t, p, want in zip(e.out_types, outs, expected):
                 size = int(np.prod(t.shape)) * t.dtype.itemsize
