@@ -13,7 +13,10 @@ import wengert
 from wengert import config, grad, jit, vmap
 from wengert.compiler import cache
 from wengert.compiler.record import program
+from wengert.core.combinators import Elementwise
+from wengert.core.primitive import PRIMITIVE_BY_NAME
 from wengert.core.program import Operation, Program
+from wengert.numpy.dispatch import call
 
 TABLE = np.linspace(0.0, 1.0, 20_000)
 MATRIX = np.linspace(-1.0, 1.0, 300 * 40).reshape(300, 40)
@@ -147,6 +150,35 @@ def test_what_only_this_process_knows_is_not_kept(folder):
     with_function = Operation(op.primitive, op.inputs, {"key": lambda: 0}, op.outputs)
     assert cache.program_key(p) is not None
     assert cache.program_key(Program("p", p.inputs, (), [with_function], p.outputs)) is None
+
+
+def test_primitives_of_users_do_not_pass_for_ours(folder):
+    ours = PRIMITIVE_BY_NAME["sin"]
+    theirs = Elementwise(lambda x: x + 1, 1, name="sin")
+    assert ours.is_own
+    assert PRIMITIVE_BY_NAME["sum"].is_own  # declared in the core
+    assert not theirs.is_own
+    programs = [program(lambda x, p=p: np.cos(call(p, x)))(X) for p in (ours, theirs)]
+    assert str(programs[0]) == str(programs[1])
+    assert cache.program_key(programs[0]) != cache.program_key(programs[1])
+
+
+SPECIAL = """
+import scipy.special, wengert, wengert.{module}
+from wengert.compiler import cache
+print(cache.program_key(wengert.program(lambda x: scipy.special.erf(x) * scipy.special.kv(1.5, x))(0.5)))
+"""
+
+
+def test_keys_do_not_depend_on_what_is_imported(folder):
+    runs = [run(SPECIAL.format(module=m), WENGERT_CACHE=str(folder)) for m in ("optim", "scipy.ndimage", "numpy")]
+    keys = []
+    for process in runs:
+        out, problems = process.communicate()
+        assert process.returncode == 0, problems
+        keys.append(out)
+    assert len(set(keys)) == 1
+    assert "None" not in keys[0]
 
 
 def test_program_keys_tell_inner_constants_apart():

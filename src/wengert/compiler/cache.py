@@ -35,7 +35,7 @@ import llvmlite
 from wengert import config
 from wengert.compiler.native import NativeModule, compile_module, host, load_object
 from wengert.compiler.vector_math import library_symbols
-from wengert.core.primitive import PRIMITIVES, Primitive
+from wengert.core.primitive import Primitive
 from wengert.core.program import Program
 
 _MAGIC = b"wengert 1\n"
@@ -45,8 +45,6 @@ _UNFINISHED = ".part"
 _STALE_SECONDS = 3600.0  # after which an unfinished file is taken to have been left behind
 _LARGEST_NOTES = 1 << 20
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-#: The number of primitives that Wengert itself has made when this module is imported. Their names tell them apart.
-OWN = len(PRIMITIVES)
 
 
 class Saved(NamedTuple):
@@ -76,7 +74,7 @@ def program_key(program: Program) -> str | None:
 def _portable_text(x: Any) -> str:
     if isinstance(x, Primitive):
         # To the compiler all primitives that it does not know are the same: NumPy, or whoever it is, is called.
-        return x.name if x.number < OWN else f"foreign {type(x).__qualname__} {x.multiple}"
+        return x.name if x.is_own else f"foreign {type(x).__qualname__} {x.multiple}"
     kind = type(x)
     if kind.__module__.startswith("wengert.") and not hasattr(x, "level"):
         return kind.__qualname__  # the rule of a custom derivative, for example: nothing that machine code is made from

@@ -66,11 +66,15 @@ class Elementwise(Primitive):
         slots = [slots_of(p) for p in partials]
         self._partials = [p if not callable(p) else on_slots(p, s) for p, s in zip(partials, slots, strict=True)]
         #: For each set of differentiated arguments (as a tuple of bools): (fix, out, *args) -> what to keep of them.
-        self.savers = {mask: saver(mask, slots) for mask in masks(len(partials))}
+        self.savers = {mask: saver(mask, slots) for mask in masks(len(partials))} if len(partials) <= 2 else {}
+        self._slots = slots
 
     def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
         """Return (fix, out, *args) with None for what no partial reads."""
-        return self.savers[tuple(traced)](type_mismatch(out, args, traced), out, *args)
+        mask = tuple(traced)
+        if mask not in self.savers:  # of three and more arguments: there are many sets, of which few ever occur
+            self.savers[mask] = saver(mask, self._slots)
+        return self.savers[mask](type_mismatch(out, args, traced), out, *args)
 
     def push(self, tangents: Sequence[Tangent], saved: Any, params: dict[str, Any]) -> Tangent:
         """Sum of partial · tangent."""

@@ -14,6 +14,8 @@ methods of `Primitive`:
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -26,6 +28,7 @@ from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
 PRIMITIVES: list[Primitive] = []
 
 _BELOW_ALL = float("-inf")
+_declaring = threading.Lock()  # modules that declare primitives are also imported while threads are running
 
 #: A cotangent, tangent or partial derivative that is zero everywhere is None: it costs nothing.
 Tangent = Any
@@ -46,15 +49,19 @@ class Primitive:
     """
 
     multiple: ClassVar[bool] = False
+    #: Whether a rule of Wengert's declares it: then no other has its name, and it keeps none of its arguments.
+    is_own: bool
 
     def __init__(self, fun: Callable[..., Any], *, name: str = "", batch: Callable[..., Any] | None = None) -> None:
         self.fun = fun
         self.name = name or fun.__name__
         self.__doc__ = f"The primitive `{self.name}`: {(fun.__doc__ or '').strip().splitlines()[0:1]}"
         self._batch = batch
-        self.number = len(PRIMITIVES)
+        self.is_own = _declaring_module().startswith(("wengert.core.", "wengert.rules."))
         self._types: dict[Any, Any] = {}
-        PRIMITIVES.append(self)
+        with _declaring:
+            self.number = len(PRIMITIVES)
+            PRIMITIVES.append(self)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -153,6 +160,14 @@ class Primitive:
         if self.multiple:
             return tuple(stack(*column)[:size] for column in zip(*outs, strict=True))
         return stack(*outs)[:size] if size == 0 else stack(*outs)
+
+
+def _declaring_module() -> str:
+    """Name of the module in which a primitive is being made."""
+    frame: Any = sys._getframe(1)
+    while frame.f_code.co_name == "__init__":  # of the classes of primitives
+        frame = frame.f_back
+    return frame.f_globals.get("__name__", "")
 
 
 def _dummy(arg: Any) -> Any:
