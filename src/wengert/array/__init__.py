@@ -19,9 +19,10 @@ from wengert.array.handle import (
     wrap_owned,
 )
 from wengert.array.keys import normalise_key
-from wengert.array.protocols import NUMPY_FUNCTIONS, any_traced, call_numpy_function, call_ufunc
+from wengert.array.protocols import LAZY, NUMPY_FUNCTIONS, any_traced, call_numpy_function, call_ufunc
 
 __all__ = [
+    "LAZY",
     "NUMPY_FUNCTIONS",
     "Array",
     "any_traced",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,11 +15,19 @@ from wengert.errors import UnsupportedOperationError, fail
 #: NumPy function or ufunc -> the function of `wengert.numpy` (or `wengert.scipy`) that takes over when an argument is
 #: an Array or a value. Filled by `wengert.numpy.dispatch`.
 NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+#: Modules with more of them, imported when an Array meets a function that is not in the table.
+LAZY: list[str] = []
+
+
+def _of_lazy_modules(function: Any) -> Callable[..., Any] | None:
+    for module in LAZY:
+        importlib.import_module(module)
+    return NUMPY_FUNCTIONS.get(function)
 
 
 def call_numpy_function(func: Any, args: Any, kwargs: Any) -> Any:
     """Serve NumPy's __array_function__ protocol."""
-    ours = NUMPY_FUNCTIONS.get(func)
+    ours = NUMPY_FUNCTIONS.get(func) or _of_lazy_modules(func)
     if ours is None:
         if not any_traced((args, kwargs)):
             return func(*_plain_copies(args), **_plain_copies(kwargs))
@@ -53,7 +62,7 @@ def _plain_copies(x: Any) -> Any:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Serve NumPy's __array_ufunc__ protocol."""
-    ours = NUMPY_FUNCTIONS.get(ufunc)
+    ours = NUMPY_FUNCTIONS.get(ufunc) or _of_lazy_modules(ufunc)
     if ours is None:
         if not any_traced((inputs, kwargs)):
             return getattr(ufunc, method)(*_plain_copies(inputs), **_plain_copies(kwargs))

@@ -32,7 +32,8 @@ With plain arguments each function is NumPy's own. How it gets to traced argumen
 What NumPy has and this namespace does not is listed, with reasons, in `absent`.
 """
 
-from typing import TYPE_CHECKING, NoReturn
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from wengert.numpy import (
     brackets,
@@ -52,10 +53,8 @@ from wengert.numpy import (
     missing,
     padding,
     plain,
-    polynomial,
     polynomials,
     quantiles,
-    random,
     reductions,
     sets,
     shaping,
@@ -116,10 +115,23 @@ __all__ += ufuncs.__all__
 __all__ += windows.__all__
 __all__ += writing.__all__
 
+if TYPE_CHECKING:
+    from wengert.numpy import polynomial, random
+
+#: Modules that are imported when they are first used, so that ``import wengert`` is fast.
+LAZY = {"polynomial": "wengert.numpy.polynomial", "random": "wengert.numpy.random"}
+
+
+def __dir__() -> list[str]:
+    """Modules that are not imported yet, too."""
+    return sorted({*globals(), *LAZY})
+
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> NoReturn:
-        """Say why a name is not there."""
+    def __getattr__(name: str) -> Any:
+        """Import a module when it is first used; say why a name is not there."""
+        if name in LAZY:
+            return importlib.import_module(LAZY[name])
         reason = f": {ABSENT[name]}" if name in ABSENT else ""
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{reason}", name=name)

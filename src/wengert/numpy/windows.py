@@ -9,7 +9,7 @@ import numpy as np
 from wengert.core.values import dtype_of
 from wengert.numpy.dispatch import as_array, call, implements
 from wengert.numpy.shaping import cast
-from wengert.rules.special import bessel
+from wengert.rules import special
 
 
 @implements(np.i0)
@@ -18,7 +18,7 @@ def i0(x: Any) -> Any:
     x = as_array(x)
     if dtype_of(x).kind == "c":
         raise TypeError("i0 not supported for complex values")
-    return call(bessel.i0, x if dtype_of(x).kind == "f" else cast(x, float))
+    return call(special.bessel.i0, x if dtype_of(x).kind == "f" else cast(x, float))
 
 
 @implements(np.kaiser)

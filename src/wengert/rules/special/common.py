@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-import scipy.special
+import scipy  # whose module `special` is imported when it is first used: it takes longer than most of Wengert
 
 from wengert.core.combinators import Elementwise, General, _cast, conjugate, strong_scale
 from wengert.core.primitive import Primitive
