@@ -3,7 +3,7 @@
 All of it is a loop over the selected elements.
 
 Indices count from the end if they are negative, and are checked; one out of range ends the call with a status, from
-which `wengert.compiler.sequential.describe_problem` makes an `IndexError`. Elements are written one after the other in
+which `wengert.compiler.frame.describe_problem` makes an `IndexError`. Elements are written one after the other in
 C order, so that of several writes to one place the last one stays, as in NumPy.
 """
 
@@ -17,8 +17,9 @@ import numpy as np
 from llvmlite import ir
 
 from wengert.compiler.builder import Builder
+from wengert.compiler.frame import STATUS, Frame, Memory, Uniform, Unit
 from wengert.compiler.lowering import Emitter, Register, is_lowerable_dtype, memory_type
-from wengert.compiler.sequential import STATUS, Frame, Memory, Sequential, Uniform, Unit
+from wengert.compiler.sequential import Sequential
 from wengert.compiler.writes import full_spec
 from wengert.core.program import Literal, Operation, Variable
 from wengert.core.values import ArrayType, dtype_of, shape_of

@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import blas, cache, lapack, loops, planned, sequential, unroll
+from wengert.compiler import blas, cache, frame, handles, iterations, lapack, loops, planned, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
 from wengert.compiler.entry import make_entry
+from wengert.compiler.frame import Unit
 from wengert.compiler.locations import all_operations
 from wengert.compiler.lowering import Emitter, Register
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
 from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Map, Plan, Product, Step, make_plan
 from wengert.compiler.schedule import Schedule, Writer
-from wengert.compiler.sequential import Unit
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
 from wengert.core.values import ArrayType, type_of
@@ -157,11 +157,11 @@ class Executable:
     @property
     def work(self) -> int:
         """Number of elements that are computed, roughly the nanoseconds that it takes."""
-        return sequential.count_work(self.program)
+        return iterations.count_work(self.program)
 
     def problem(self, status: int) -> None:
         """Raise the exception for the status that a call has left behind."""
-        raise sequential.describe_problem(self.program, status)
+        raise frame.describe_problem(self.program, status)
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Run on plain values of the types of the program."""
@@ -197,7 +197,7 @@ class Executable:
         try:
             self._run_in_turn(table, status, view)
         finally:
-            sequential.free_all(status[1])
+            frame.free_all(status[1])
         results = [o[()] if o.ndim == 0 else o for o in outputs]
         return results[0] if len(results) == 1 else tuple(results)
 
@@ -217,7 +217,7 @@ class Executable:
             if not op.primitive.is_own:
                 operands = [x.copy() if isinstance(x, np.ndarray) else x for x in operands]  # it may keep them
             if op.primitive is loop:
-                operands = sequential.with_stacks(op, operands, stacks)
+                operands = handles.with_stacks(op, operands, stacks)
             in_place = any(v in self.layout.in_place for v in op.outputs)
             result = op.primitive.fun(*operands, **(op.params | {"donate": True} if in_place else op.params))
             for v, value in zip(op.outputs, result if op.primitive.multiple else (result,), strict=True):
@@ -245,7 +245,7 @@ def generate(program: Program) -> Executable:
     clock = Stopwatch()
     host()
     clock("start LLVM")
-    program = sequential.handles(program)
+    program = handles.handles(program)
     unrolled = unroll.can_unroll(program)
     clock("plan")
     key = cache.program_key(program)
@@ -316,7 +316,7 @@ def arrange(executable: Executable) -> None:
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
     if any(isinstance(step, (Factorization, Iteration, Indexed, Map)) for step in plan.steps):
-        executable.symbols |= sequential.symbols()
+        executable.symbols |= frame.symbols()
         if any(blas.is_product(op) for op in all_operations(executable.program)):
             executable.symbols |= blas.symbols()
         if any(lapack.is_native(op) for op in all_operations(executable.program)):
@@ -347,7 +347,7 @@ def write(executable: Executable) -> ir.Module:
         MathLibrary(module),
         MathLibrary(module, vectorise=False),
         (f"kernel{i}" for i in itertools.count()),
-        sequential.numbered(executable.program),
+        frame.numbered(executable.program),
         planned.iteration_writer,
     )
     for name, steps in executable.steps.items():
@@ -417,7 +417,7 @@ def _write_segment(
     b = em.builder
     count = len(program.inputs) + len(program.outputs) + 2
     *pointers, status = _load_pointers(em, function.args[0], count)
-    status = b.bitcast(status, sequential.STATUS)
+    status = b.bitcast(status, frame.STATUS)
     end: list[Any] = []  # the block of the end, if some step may stop the program
 
     def stopped() -> Any:
@@ -450,5 +450,5 @@ def _write_segment(
         b.branch(end[0])
         b.position_at_end(end[0])
         if len(executable.segments) == 1:
-            sequential.free_list(b, status)
+            frame.free_list(b, status)
     b.ret_void()

@@ -19,8 +19,9 @@ from llvmlite import ir
 
 from wengert.compiler.blas import routine_address
 from wengert.compiler.builder import Builder
+from wengert.compiler.frame import FIRST_OPERATION, STATUS, Frame, Memory, Unit
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.sequential import FIRST_OPERATION, STATUS, Frame, Memory, Sequential, Unit
+from wengert.compiler.sequential import Sequential
 from wengert.core.program import Operation, Variable
 from wengert.core.values import ArrayType
 from wengert.rules import contraction, determinants, linalg

@@ -10,8 +10,9 @@ from llvmlite import ir
 
 from wengert.compiler import parallel, tiles
 from wengert.compiler.builder import Builder
+from wengert.compiler.frame import STATUS, Frame, Unit, free_list, hand_on, own_status
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.sequential import STATUS, Frame, Sequential, Unit, free_list, hand_on, own_status
+from wengert.compiler.sequential import Sequential
 from wengert.compiler.unroll import Elements, Unroller, box, estimate, has_control, load_elements, store_elements
 from wengert.core.program import Literal, Operation, Variable
 

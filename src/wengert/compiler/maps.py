@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.compiler.iterations import fits_example
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
-from wengert.compiler.sequential import fits_example
 from wengert.compiler.tiles import MOST_BYTES
 from wengert.compiler.unroll import can_unroll, has_control
 from wengert.core import combinators as c

@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import loops, sequential
+from wengert.compiler import iterations, loops
 from wengert.compiler.buffers import Place, nbytes
+from wengert.compiler.frame import Memory, Uniform, Unit
+from wengert.compiler.iterations import IterationWriter
 from wengert.compiler.locations import size_of
 from wengert.compiler.lowering import Register, memory_type
 from wengert.compiler.plan import Plan, make_plan
 from wengert.compiler.schedule import Schedule
-from wengert.compiler.sequential import IterationWriter, Memory, Sequential, Uniform, Unit
+from wengert.compiler.sequential import Sequential
+from wengert.compiler.stacks import Stack
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.transforms.branches import branch
 from wengert.transforms.loop_calls import LoopCall
@@ -45,7 +48,7 @@ def unwritable(program: Program) -> frozenset[int]:
 
 
 def _is_writable(op: Operation) -> bool:
-    return sequential.is_writable(op) or _has_plan(op)
+    return iterations.is_writable(op) or _has_plan(op)
 
 
 def _has_plan(op: Operation) -> bool:
@@ -79,7 +82,7 @@ def iteration_writer(
     operation: Operation, over: dict[Variable, Variable], uniform: dict[Variable, Any]
 ) -> IterationWriter:
     """What writes a loop or branch: with its state in registers where that is possible, and it is small enough."""
-    in_registers = sequential.is_writable(operation) and not (sequential.is_wide(operation) and _has_plan(operation))
+    in_registers = iterations.is_writable(operation) and not (iterations.is_wide(operation) and _has_plan(operation))
     return (IterationWriter if in_registers else PlannedWriter)(operation, over, uniform)
 
 
@@ -213,7 +216,7 @@ class PlannedWriter(IterationWriter):
             b.store(b.bitcast(target.pointer, _I8P), slot)
         trips = writer.trip_count(call, env)
         read = [
-            sequential.Stack.reading(writer, writer.read(a, env), v.type, call)
+            Stack.reading(writer, writer.read(a, env), v.type, call)
             for a, v in zip(call.stacks, body.inputs[1 + k + m :], strict=True)
         ]
         read_uniform = [
@@ -223,7 +226,7 @@ class PlannedWriter(IterationWriter):
             for s in read
         ]
         made = [
-            sequential.Stack.making(writer, t, call, trips, target)
+            Stack.making(writer, t, call, trips, target)
             for t, target in zip(call.element_types, targets[m:], strict=False)
         ]
         round_, swapped = self._rounds(writer, body, k, m, len(made))

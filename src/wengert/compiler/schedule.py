@@ -11,11 +11,11 @@ from typing import Any
 
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, buffers, gathers, lapack, loops, map_loops, products, sequential
+from wengert.compiler import bands, blas, buffers, gathers, iterations, lapack, loops, map_loops, products
 from wengert.compiler.buffers import Layout, Place
+from wengert.compiler.frame import Unit
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Kernel, Map, Plan, Product, Step
-from wengert.compiler.sequential import Unit
 from wengert.core.program import Variable
 
 _I64 = ir.IntType(64)
@@ -28,7 +28,7 @@ Writer = (
     | products.ProductWriter
     | gathers.IndexWriter
     | lapack.LapackWriter
-    | sequential.IterationWriter
+    | iterations.IterationWriter
 )
 
 
@@ -73,7 +73,7 @@ class Schedule:
         if isinstance(step, (Call, Indexed)):
             return plan.base(step) is array and sum(a is array for a in map(plan.root, plan.reads(step))) == 1
         if isinstance(step, Iteration):
-            return sequential.may_overwrite(step.operation, result, array)
+            return iterations.may_overwrite(step.operation, result, array)
         if not isinstance(step, Kernel) or (plan.base(step) is not array and bands.diagonals(step, self.patterns)):
             return False
         writer = self.writers.get(id(step))
@@ -156,7 +156,7 @@ class Schedule:
                 continue
             variables = (*writer.leaves, *writer.results)
             arguments = [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables]
-            stops = isinstance(writer, (gathers.IndexWriter, lapack.LapackWriter, sequential.IterationWriter))
+            stops = isinstance(writer, (gathers.IndexWriter, lapack.LapackWriter, iterations.IterationWriter))
             if not stops and not (isinstance(writer, map_loops.MapWriter) and writer.has_control):
                 b.call(writer.function, arguments)
                 continue
