@@ -370,7 +370,7 @@ def fixed_point(f: Callable[[Any], Any], x: Any, tol: float = 1e-10, max_iterati
     x : container of arrays
         Where to begin.
     tol : float
-        Largest change, relative to 1 + |x|, at which the iteration ends.
+        Largest change, relative to one plus the absolute value, at which the iteration ends.
     max_iterations : int
         Number of iterations after which it ends in any case.
 
