@@ -11,13 +11,13 @@ import optree
 from wengert.core import containers
 from wengert.core.combinators import broadcast_to
 from wengert.core.program import Program
-from wengert.core.staging import Stage
+from wengert.core.staging import Stage, is_recording
 from wengert.core.values import ArrayType, Value, shape_of, type_of
 from wengert.derivatives.calls import to_user, to_value
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
 from wengert.rules.structural import move_axis
 from wengert.transforms.batch import Batch, Batched
-from wengert.transforms.mapped import is_recording, is_small, is_staged, map_program
+from wengert.transforms.mapped import is_small, is_staged, map_program
 
 
 def vmap(

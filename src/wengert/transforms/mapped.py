@@ -28,8 +28,8 @@ import numpy as np
 from wengert.core.combinators import broadcast_to, narrow, reduce_sum, widen
 from wengert.core.primitive import Primitive, is_inexact
 from wengert.core.program import Program
-from wengert.core.staging import Stage, Staged, record
-from wengert.core.values import ArrayType, Value, running_levels, shape_of, type_of
+from wengert.core.staging import Staged, record
+from wengert.core.values import ArrayType, Value, shape_of, type_of
 from wengert.rules.structural import move_axis
 from wengert.transforms.batch import Batch, Batched
 from wengert.transforms.forward import Dual, Forward
@@ -276,11 +276,6 @@ def is_staged(x: Any) -> bool:
         parts = x.parts
         x = parts[0] if parts else None
     return False
-
-
-def is_recording() -> bool:
-    """Whether a program is being recorded in this thread."""
-    return any(isinstance(level, Stage) for level in running_levels())
 
 
 def mapped_program(program: Program, batched: tuple[bool, ...], size: int) -> Program:
