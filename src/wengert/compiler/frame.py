@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from wengert.compiler.builder import Builder
 from wengert.compiler.locations import all_operations
 from wengert.compiler.lowering import Register, memory_type
 from wengert.compiler.unroll import INDEXED
-from wengert.core.program import Program
+from wengert.core.program import Program, Variable
 from wengert.core.values import ArrayType
 from wengert.errors import describe_location
 
@@ -181,6 +181,23 @@ class Frame:
         inner.store(ir.Constant(_I64, status), self.status)
         inner.branch(self.exit)
         b.position_at_end(going_on)
+
+
+def begin(
+    unit: Unit, name: str, variables: Sequence[Variable], *, noalias: bool = True
+) -> tuple[ir.Function, Builder, Frame, dict[Variable, Register]]:
+    """Begin a function ``void name(pointers of variables…, status)``: with its builder, frame, and pointers."""
+    types = [memory_type(v.type.dtype).as_pointer() for v in variables]
+    function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
+    function.linkage = "internal"
+    for attribute in ("noinline", "nounwind"):
+        function.attributes.add(attribute)
+    if noalias:
+        for argument in function.args:
+            argument.add_attribute("noalias")
+    builder = Builder(function.append_basic_block("entry"))
+    frame = Frame(builder, function.args[-1], unit.numbers)
+    return function, builder, frame, dict(zip(variables, function.args, strict=False))
 
 
 def free_list(builder: Any, status: Register) -> None:

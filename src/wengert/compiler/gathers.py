@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler.builder import Builder
-from wengert.compiler.frame import STATUS, Frame, Memory, Uniform, Unit
-from wengert.compiler.lowering import Emitter, Register, is_lowerable_dtype, memory_type
+from wengert.compiler.frame import Memory, Uniform, Unit, begin
+from wengert.compiler.lowering import Emitter, Register, is_lowerable_dtype
 from wengert.compiler.sequential import Sequential
 from wengert.compiler.writes import full_spec
 from wengert.core.program import Literal, Operation, Variable
@@ -63,18 +62,8 @@ class IndexWriter:
         """Emit the function."""
         op = self.operation
         reads = op.primitive is indexing.index
-        variables = (*self.leaves, *self.results)
-        types = [memory_type(v.type.dtype).as_pointer() for v in variables]
-        self.function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
-        self.function.linkage = "internal"
-        for attribute in ("noinline", "nounwind"):
-            self.function.attributes.add(attribute)
-        for argument in self.function.args:
-            argument.add_attribute("noalias")
-        builder = Builder(self.function.append_basic_block("entry"))
-        frame = Frame(builder, self.function.args[-1], unit.numbers)
+        self.function, builder, frame, pointers = begin(unit, name, (*self.leaves, *self.results))
         writer = self.writer = Sequential(Emitter(builder, unit.scalar_library), frame)
-        pointers = dict(zip(variables, self.function.args, strict=False))
         out = self.results[0]
         result = Memory(pointers[out], out.type, True)
         base_variable: Any = op.inputs[0]

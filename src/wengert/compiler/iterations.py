@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llvmlite import ir
-
-from wengert.compiler.builder import Builder
-from wengert.compiler.frame import STATUS, Frame, Memory, Uniform, Unit
+from wengert.compiler.frame import Memory, Uniform, Unit, begin
 from wengert.compiler.locations import LARGEST_BODY, MOST_IN_REGISTERS, Unsuitable, memory_variables, size_of, states_of
-from wengert.compiler.lowering import Emitter, memory_type
+from wengert.compiler.lowering import Emitter
 from wengert.compiler.sequential import Sequential
 from wengert.core.program import Operation, Program, Variable
 from wengert.transforms.branches import branch
@@ -38,18 +35,8 @@ class IterationWriter:
 
     def write(self, unit: Unit, name: str) -> None:
         """Emit the function."""
-        variables = (*self.leaves, *self.results)
-        types = [memory_type(v.type.dtype).as_pointer() for v in variables]
-        self.function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
-        self.function.linkage = "internal"
-        for attribute in ("noinline", "nounwind"):
-            self.function.attributes.add(attribute)
-        for argument in self.function.args:
-            argument.add_attribute("noalias")
-        builder = Builder(self.function.append_basic_block("entry"))
-        frame = Frame(builder, self.function.args[-1], unit.numbers)
+        self.function, builder, frame, pointers = begin(unit, name, (*self.leaves, *self.results))
         writer = Sequential(Emitter(builder, unit.scalar_library), frame)
-        pointers = dict(zip(variables, self.function.args, strict=False))
         pointers |= {v: pointers[result] for result, v in self.over.items()}
         env: dict[Variable, Any] = {v: Memory(p, v.type, v in self.over.values()) for v, p in pointers.items()}
         env |= {v: Uniform(number, v.type) for v, number in self.uniform.items()}

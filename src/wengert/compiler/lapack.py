@@ -18,8 +18,7 @@ import scipy.linalg.cython_lapack as cython_lapack
 from llvmlite import ir
 
 from wengert.compiler.blas import routine_address
-from wengert.compiler.builder import Builder
-from wengert.compiler.frame import FIRST_OPERATION, STATUS, Frame, Memory, Unit
+from wengert.compiler.frame import FIRST_OPERATION, Memory, Unit, begin
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.sequential import Sequential
 from wengert.core.program import Operation, Variable
@@ -88,16 +87,8 @@ class LapackWriter:
     def write(self, unit: Unit, name: str) -> None:
         """Emit the function."""
         op: Any = self.operation
-        variables = (*self.leaves, *self.results)
-        types = [memory_type(v.type.dtype).as_pointer() for v in variables]
-        self.function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
-        self.function.linkage = "internal"
-        for attribute in ("noinline", "nounwind"):
-            self.function.attributes.add(attribute)
-        builder = Builder(self.function.append_basic_block("entry"))
-        frame = self.frame = Frame(builder, self.function.args[-1], unit.numbers)
-        writer = self.writer = Sequential(Emitter(builder, unit.scalar_library), frame)
-        pointers = dict(zip(variables, self.function.args, strict=False))
+        self.function, builder, self.frame, pointers = begin(unit, name, (*self.leaves, *self.results), noalias=False)
+        writer = self.writer = Sequential(Emitter(builder, unit.scalar_library), self.frame)
         out = op.outputs[0]
         self.number = memory_type(out.type.dtype)
         self.dtype = out.type.dtype
@@ -119,7 +110,7 @@ class LapackWriter:
                 self._solve(*matrices)
             else:
                 self._inverse(*matrices, **op.params)
-        frame.finish()
+        self.frame.finish()
 
     def _matrix(self, pointer: Register, type_: ArrayType, i: Register) -> Memory:
         """Matrix i of a stack."""
