@@ -199,6 +199,38 @@ def test_writes_reach_no_other_array(run: Any):
     assert_same((a, b), (np.array([1.0, 2.0]), np.array([5.0, 6.0])))
 
 
+def test_views_at_computed_places():
+    """A row at a traced integer is a view, as one at an integer is."""
+
+    def f(q: Any) -> Any:
+        def step(i: Any, q: Any) -> Any:
+            row = q[i]
+            q[i, 0] = 5.0 + q[i, 1]
+            row[1:] += row[0]
+            q[:, i] *= 2.0
+            q[i] += 1.0
+            q[1 - i, ::-1][1:][-1] = q[0, 0] ** 2
+            return q
+
+        return wg.for_loop(2, step, q)
+
+    q = np.arange(6.0).reshape(2, 3) / 7
+    expected = f(q)
+    assert_same(wg.jit(f)(q), expected)
+    assert_same(wg.vmap(f)(np.stack([q, q])), np.stack([expected, expected]))
+    total = lambda q: wnp.sum(f(q) ** 2)
+    wg.check_grads(total, (q,), order=1)
+    assert_same(wg.jit(wg.grad(total))(q), wg.grad(total)(q))
+
+    def write(q: Any, i: Any) -> Any:
+        q[i][0] = 9.0
+        return q
+
+    batch, rows = np.stack([q, q]), np.array([1, 0])
+    for g in (wg.vmap(write), wg.jit(wg.vmap(write))):
+        assert_same(g(batch, rows), np.stack([write(q.copy(), i) for i in rows]))
+
+
 def test_results_of_scan_hold_traced_values():
     def f(x: Any, w: Any) -> Any:
         _, made = wg.scan(lambda s, e: (s, e), 0.0, w)

@@ -24,7 +24,7 @@ import numpy as np
 
 from wengert import config
 from wengert.array.keys import normalise_key
-from wengert.array.steps import BroadcastStep, IndexStep, PartStep, ReshapeStep, Step, TransposeStep
+from wengert.array.steps import BroadcastStep, IndexStep, PartStep, PlaceStep, ReshapeStep, Step, TransposeStep
 from wengert.core import combinators
 from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, representative, shape_of
@@ -216,6 +216,8 @@ class Array:
     def __getitem__(self, key: Any) -> Any:
         spec, arrays, expand = normalise_key(key, self, unwrap)
         if arrays or expand:
+            if not expand and _selects_view(spec, arrays, len(self.shape)):
+                return self._take_view(PlaceStep(spec, tuple(arrays)))
             value = self.immutable_value
             if expand:
                 value = combinators.reshape(value, shape=(1, *shape_of(value)))
@@ -250,7 +252,7 @@ class Array:
                 if len(shape) > np.broadcast_to(False, self.shape)[spec[1:]].ndim and shape[0] == 1:
                     value = combinators.reshape(value, shape=shape[1:])  # a condition of no axes stands for one
                 self[spec[1:]] = value
-        else:
+        elif not (arrays and _is_part(value, self, spec, arrays)):  # what x[i] += y ends with
             self._write(self._cast(value), arrays, spec)
 
     def _cast(self, value: Any) -> Any:
@@ -321,7 +323,8 @@ class Array:
         if isinstance(step, BroadcastStep):  # an array, and read-only
             return _make_view(wrap_array(self.immutable_value), (step,), ((),))
         part = step.forward(self.immutable_value)
-        return wrap_array(part) if isinstance(step, IndexStep) and isinstance(part, Value) else wrap(part)
+        is_index = isinstance(step, (IndexStep, PlaceStep))
+        return wrap_array(part) if is_index and isinstance(part, Value) else wrap(part)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -618,11 +621,28 @@ class _View(Array):
         owned = writes is not None and writes.owned
         for depth in range(len(self._steps) - 1, -1, -1):
             part = self._steps[depth].write(values[depth], part, owned and depth == 0)
-        base._rebind(part, owned=isinstance(self._steps[0], IndexStep))
+        base._rebind(part, owned=isinstance(self._steps[0], (IndexStep, PlaceStep)))
 
     def _take_view(self, step: Step) -> Array:
         self._refresh()
         return _make_view(self._base, (*self._steps, step), (*self._shapes, self.shape))
+
+
+def _selects_view(spec: tuple[Any, ...], arrays: Sequence[Any], ndim: int) -> bool:
+    """Whether an index selects a view in NumPy: with traced integers for what are integers there, and not all axes."""
+    if not all(isinstance(a, Value) and shape_of(a) == () for a in arrays):
+        return False
+    return len(spec) < ndim or any(s is None or s is Ellipsis or isinstance(s, slice) for s in spec)
+
+
+def _is_part(value: Any, base: Array, spec: tuple[Any, ...], arrays: Sequence[Any]) -> bool:
+    """Whether a value is the very view base[spec] at traced places."""
+    if not isinstance(value, _View) or value._base is not base or len(value._steps) != 1:
+        return False
+    (step,) = value._steps
+    if not isinstance(step, PlaceStep) or step.spec != spec:
+        return False
+    return all(a is b for a, b in zip(step.places, arrays, strict=True))
 
 
 def _follow(base: Array, steps: tuple[Step, ...]) -> Any:

@@ -47,6 +47,22 @@ class IndexStep(NamedTuple):
         return (*found, *rest)
 
 
+class PlaceStep(NamedTuple):
+    """An index with traced integers, for which the spec says ARRAY."""
+
+    spec: tuple[Any, ...]
+    places: tuple[Any, ...]
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return index(x, *self.places, spec=self.spec)
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        return index_update(x, part, *self.places, spec=self.spec, donate=donate)
+
+    def locate(self, shape: tuple[int, ...], position: Position) -> None:
+        """Where it is, is not known."""
+
+
 class TransposeStep(NamedTuple):
     axes: tuple[int, ...]
 
@@ -136,4 +152,4 @@ class PartStep(NamedTuple):
     locate = _nowhere
 
 
-Step = IndexStep | TransposeStep | ReshapeStep | BroadcastStep | DiagonalStep | WindowStep | PartStep
+Step = IndexStep | PlaceStep | TransposeStep | ReshapeStep | BroadcastStep | DiagonalStep | WindowStep | PartStep
