@@ -15,7 +15,7 @@ from wengert.compiler.locations import all_operations
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import ArrayType, type_of
 from wengert.transforms.branches import branch
-from wengert.transforms.loop_calls import COUNTER, DYNAMIC, LoopCall
+from wengert.transforms.loop_calls import COUNTER, DYNAMIC, LoopCall, Stack
 from wengert.transforms.loops import loop
 from wengert.transforms.mapped import map_program
 
@@ -101,5 +101,9 @@ def with_stacks(op: Operation, operands: Sequence[Any], stacks: Sequence[Any]) -
     """Operands of a loop that the interpreter runs, with the stacks that are no arrays in place of their numbers."""
     call = LoopCall.of(operands, op.params)
     opaque = op.params.get("opaque", ())
-    found = [stacks[int(np.ravel(x)[0])] if j in opaque else x for j, x in enumerate(call.stacks)]
+
+    def stack(number: Any) -> Any:  # one of no elements has no place for its number
+        return stacks[int(np.ravel(number)[0])] if np.size(number) else Stack([], COUNTER, 0)
+
+    found = [stack(x) if j in opaque else x for j, x in enumerate(call.stacks)]
     return call._replace(stacks=found).operands
