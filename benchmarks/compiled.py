@@ -474,11 +474,17 @@ def compile_cases(tools: Tools, sizes: Sizes) -> dict[str, Case]:
     return cases
 
 
-def import_cases() -> dict[str, Case]:
-    """The other half of goal 5: the time that a fresh interpreter takes."""
+def import_cases(directory: str) -> dict[str, Case]:
+    """The other half of goal 5: the time that a fresh interpreter takes, with the bytecode of all modules at hand."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(directory, "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run(code: str) -> Call:
-        return Call(lambda: subprocess.run([sys.executable, "-c", code], check=True), result=lambda: ())
+        def call() -> Any:
+            return subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+        call()  # writes the bytecode
+        return Call(call, result=lambda: ())
 
     return {
         "import": {
@@ -500,7 +506,7 @@ def measure_all(threads: int, rounds: int, sizes: Sizes) -> Results:
         for make in (call_cases, elementwise_cases, network_cases, rosenbrock_cases, camera_cases):
             results |= measure(make(tools, sizes), rounds)
         results |= measure(compile_cases(tools, sizes), max(1, rounds // 3), once=True)
-        return results | measure(import_cases(), max(1, rounds // 2), once=True)
+        return results | measure(import_cases(directory), max(1, rounds // 2), once=True)
 
 
 # Goals ----------------------------------------------------------------------------------------------------------------
