@@ -30,7 +30,8 @@ def spsolve(A: Any, b: Any, permc_spec: str | None = None, use_umfpack: bool = T
     Returns
     -------
     array
-        The solution, of the shape of b. NaN with a warning where A is singular, as in SciPy. (SciPy returns a vector for k = 1.)
+        The solution, of the shape of b. NaN with a warning where A is singular, as in SciPy. (SciPy returns a vector
+        for k = 1.)
 
     Examples
     --------
