@@ -506,3 +506,33 @@ def test_complex_state():
     assert_same(wg.jit(f)(0.3 + 0.4j), f(0.3 + 0.4j))
     g = wg.grad(lambda z: abs(f(z)))
     assert_same(wg.jit(g)(0.3 + 0.4j), g(0.3 + 0.4j))
+
+
+def test_unsigned_numbers_that_are_too_large_do_not_turn_negative() -> None:
+    def doubled(x: Any, k: Any) -> Any:
+        def step(i: Any, state: Any) -> Any:
+            y, j = state
+            y[j] = 2.0 * y[j]
+            return y, j * np.uint64(1)
+
+        return wg.for_loop(2, step, (x, k))[0]
+
+    compiled = wg.jit(doubled)
+    for n in (5, 50):
+        with pytest.raises(IndexError):
+            compiled(np.ones(n), np.uint64(2**64 - 1))
+        assert compiled(np.ones(n), np.uint64(4))[4] == 4.0
+    chosen = wg.jit(lambda x, k: wg.switch(k, [np.sin, np.cos, np.log], x))
+    assert chosen(0.5, np.uint64(2**64 - 1)) == pytest.approx(np.log(0.5))
+
+
+def test_checkpointed_scan_over_nothing() -> None:
+    scan = wg.checkpoint(wg.scan, slots=2)
+
+    def f(x: Any) -> Any:
+        carry, ys = scan(lambda c, y: (c * y, np.sin(c)), x[0], x[:0])
+        return carry + np.sum(ys)
+
+    x = np.array([2.0, 3.0])
+    np.testing.assert_array_equal(wg.grad(f)(x), [1.0, 0.0])
+    np.testing.assert_array_equal(wg.jit(wg.grad(f))(x), [1.0, 0.0])

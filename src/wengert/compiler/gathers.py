@@ -26,7 +26,6 @@ from wengert.rules import elementwise as e
 from wengert.rules import indexing
 
 _I64 = ir.IntType(64)
-_INDEX = np.dtype(np.int64)
 
 
 def is_native(op: Operation) -> bool:
@@ -129,11 +128,7 @@ class IndexWriter:
         for x, axis in zip(arrays, selection.indexed, strict=True):
             n = selection.base_shape[axis]
             i = x.element if isinstance(x, Uniform) else writer.load(x, self._offset(own, shape, x.type.shape))
-            unsigned = x.type.dtype.kind == "u" and x.type.dtype.itemsize == 8
-            if unsigned and isinstance(i, ir.values.Value):  # so that no large number turns negative
-                most = ir.Constant(_I64, np.iinfo(np.int64).max)
-                i = b.select(b.icmp_unsigned(">", i, most), most, i)
-            (i,) = writer.converted(_one(i), np.dtype(np.int64) if unsigned else x.type.dtype, _INDEX)
+            (i,) = writer.as_indices(_one(i), x.type.dtype)
             i = writer.checked(self.operation, i, n)
             register = i if isinstance(i, ir.values.Value) else ir.Constant(_I64, int(i))
             total = b.add(

@@ -167,7 +167,7 @@ class Sequential(Unroller):
         split = 1 if p is indexing.index else 2
         base, spec = operands[0], op.params["spec"]
         arrays = [self.elements(x) for x in operands[split:]]
-        arrays = [self.converted(x, dtype_of_atom(a), _INDEX) for x, a in zip(arrays, op.inputs[split:], strict=True)]
+        arrays = [self.as_indices(x, dtype_of_atom(a)) for x, a in zip(arrays, op.inputs[split:], strict=True)]
         fixed = all(not isinstance(i, ir.values.Value) for x in arrays for i in x.ravel())
         if fixed and not isinstance(base, (Memory, Uniform)):
             plain: dict[Variable, Any] = {}
@@ -194,6 +194,20 @@ class Sequential(Unroller):
                 x = self.element(e.add, (out.dtype, out.dtype), out.dtype, self.load(memory, o), x)
             self.store(memory, o, x)
         return memory if isinstance(base, (Memory, Uniform)) else self.elements(memory)
+
+    def as_indices(self, x: Elements, dtype: Any) -> Elements:
+        """Integers as int64; unsigned ones that are too large for it become the largest, and not negative."""
+        if dtype.kind == "u" and dtype.itemsize == 8:
+            most = np.iinfo(np.int64).max
+            limit, b = ir.Constant(_I64, most), self.builder
+            fitting = [
+                b.select(b.icmp_unsigned(">", i, limit), limit, i)
+                if isinstance(i, ir.values.Value)
+                else np.int64(min(int(i), most))
+                for i in x.ravel()
+            ]
+            return box(fitting, x.shape)
+        return self.converted(x, dtype, _INDEX)
 
     def offsets(self, op: Operation, shape: tuple[int, ...], spec: tuple[Any, ...], arrays: list[Elements]) -> Elements:
         """Offsets in C order of the elements that an index selects, in the shape of the selection."""
@@ -379,7 +393,7 @@ class Sequential(Unroller):
         """The (largest) number of iterations, in a register."""
         if call.trips is not None:
             return ir.Constant(_I64, call.trips)
-        (n,) = self.converted(self.elements(self.read(call.n, env)), dtype_of_atom(call.n), _INDEX).ravel()
+        (n,) = self.as_indices(self.elements(self.read(call.n, env)), dtype_of_atom(call.n)).ravel()
         return n if isinstance(n, ir.values.Value) else ir.Constant(_I64, int(n))
 
     def current(self, place: Any) -> Any:
@@ -443,7 +457,7 @@ class Sequential(Unroller):
         blocks = [b.append_basic_block(f"case{j}") for j in range(count)]
         done = b.append_basic_block("done")
         dtype = dtype_of_atom(atom)
-        (n,) = number.ravel() if dtype.kind == "b" else self.converted(number, dtype, _INDEX).ravel()
+        (n,) = number.ravel() if dtype.kind == "b" else self.as_indices(number, dtype).ravel()
         if dtype.kind == "b":
             b.cbranch(n, blocks[-1], blocks[0])
             return blocks, done

@@ -118,7 +118,7 @@ class Loop(Primitive):
         state = reached(call, constants, state, stacks)
         made = depends(call.body, [False, *constants, *state, *stacks])[len(state) :]
         active = Active(tuple(constants), tuple(state), tuple(stacks), tuple(made))
-        if call.slots is not None:
+        if call.slots is not None and call.trips != 0:
             return self._run_with_snapshots(call, active)
         first, second, more = halves(call, active)
         together = call._replace(body=first, constants=[*call.constants, *more])
