@@ -14,7 +14,7 @@ import wengert.numpy as wnp
 from tests.control_cases import CASES
 from wengert.core.program import Program
 from wengert.core.values import Value
-from wengert.errors import ContainerMismatchError, InputTypeError
+from wengert.errors import ContainerMismatchError, ImpureFunctionError, InputTypeError
 from wengert.transforms.loop_checkpoints import fewest_repetitions
 
 cases = pytest.mark.parametrize("name", CASES)
@@ -450,6 +450,55 @@ def test_states_that_do_not_fit(compiled: bool):
         run(lambda x: wg.cond(x, lambda x: x, lambda x: x, x))(1.0)
 
 
+def test_writes_to_arrays_from_outside():
+    """They would happen once, while the function is recorded."""
+
+    def in_a_case(x: Any) -> Any:
+        c = wnp.array(x * 1.0)
+
+        def case(s: Any) -> Any:
+            c[0] = 10.0
+            return s
+
+        return wg.cond(x[0] > 5, case, lambda s: s, x[1]) + wnp.sum(c)
+
+    def in_a_round(x: Any) -> Any:
+        c = wnp.zeros(3)
+
+        def step(i: Any, s: Any) -> Any:
+            c[0] = c[0] + 1.0
+            return s + c[0]
+
+        return wg.for_loop(3, step, x[0])
+
+    def in_a_condition(x: Any) -> Any:
+        c = wnp.zeros(3)
+
+        def goes_on(s: Any) -> Any:
+            c[:1] += 1.0
+            return s < 3.0
+
+        return wg.while_loop(goes_on, lambda s: s + 1.0, x[0])
+
+    x = np.linspace(0.3, 1.2, 5)
+    for f in (in_a_case, in_a_round, in_a_condition):
+        with pytest.raises(ImpureFunctionError, match="from outside"):
+            wg.jit(f)(x)
+
+    def its_own(x: Any) -> Any:
+        def step(i: Any, s: Any) -> Any:
+            c = wnp.zeros(3)
+            view = c[1:]
+            view[i % 2] = s[i]
+            s[i] = wnp.sum(c)
+            later = lambda: c
+            return s * later()[1]
+
+        return wg.for_loop(3, step, x)
+
+    assert_same(wg.jit(its_own)(x), its_own(x))
+
+
 def test_cases_that_do_not_fit():
     with pytest.raises(ContainerMismatchError, match="same structure and shapes"):
         wg.jit(lambda x: wg.cond(x > 0, lambda x: x, lambda x: (x, x), x))(1.0)
@@ -464,6 +513,20 @@ def test_switch_takes_the_nearest_case():
     for n, value in ((-5, 0.0), (0, 0.0), (1, 1.0), (2, 2.0), (9, 2.0)):
         assert f(n) == wg.jit(f)(n) == value
     assert_same(wg.vmap(f)(np.array([-5, 1, 9])), np.array([0.0, 1.0, 2.0]))
+
+
+def test_cases_that_nobody_wants():
+    """Of a batch, only the second example has no Cholesky factor, and it is not asked for one."""
+    matrices, flags = np.stack([2 * np.eye(3), -np.eye(3)]), np.array([True, False])
+    factor = lambda a: wnp.linalg.cholesky(a)[0, 0] + wnp.linalg.inv(a)[1, 1]
+    f = lambda a, flag: wg.cond(flag, factor, lambda a: a[0, 0], a)
+    nested = lambda a, flag: wg.cond(flag, lambda a: wg.cond(a[0, 0] > 0, factor, factor, a), lambda a: a[0, 0], a)
+    for g in (f, nested):
+        expected = [np.sqrt(2.0) + 0.5, -1.0]
+        assert_same(wg.vmap(g)(matrices, flags), np.array(expected))
+        assert_same(wg.jit(wg.vmap(g))(matrices, flags), np.array(expected))
+        gradient = wg.jit(wg.vmap(wg.grad(g)))(matrices, flags)
+        assert_same(gradient[:, 0, 0], np.array([0.5 / np.sqrt(2.0), 1.0]))
 
 
 def test_threads():

@@ -16,7 +16,9 @@ Start reading with `Array.__setitem__`. The NumPy functions and methods are atta
 
 from __future__ import annotations
 
+import contextlib
 import operator
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -38,6 +40,26 @@ from wengert.transforms.batch import Batched
 _allocate = object.__new__
 _PLAIN = operators.PLAIN
 _ndarray = np.ndarray
+
+
+class _Watch(threading.local):
+    """The arrays that are written to in this thread, while somebody wants to know."""
+
+    written: list[Array] | None = None
+
+
+_watch = _Watch()
+
+
+@contextlib.contextmanager
+def watched_writes() -> Iterator[list[Array]]:
+    """Give a list to which every array that is written to is added."""
+    around, written = _watch.written, []
+    _watch.written = written
+    try:
+        yield written
+    finally:
+        _watch.written = around
 
 
 class _Writes:
@@ -294,6 +316,8 @@ class Array:
         self._value = value
         writes.version += 1
         writes.owned = owned
+        if _watch.written is not None:
+            _watch.written.append(self)
 
     def _replace(self, value: Any) -> None:
         """Overwrite all elements with a value of the same shape and dtype."""

@@ -26,8 +26,8 @@ from wengert.derivatives.custom import constant_identity
 from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
 from wengert.rules.structural import transpose
-from wengert.transforms.branches import branch, close_all
-from wengert.transforms.loop_calls import COUNTER, DYNAMIC, LoopCall, closed, element_type, with_ignored
+from wengert.transforms.branches import branch
+from wengert.transforms.loop_calls import COUNTER, DYNAMIC, LoopCall, close_all, closed, element_type, with_ignored
 from wengert.transforms.loops import loop
 from wengert.transforms.mapped import map_program
 from wengert.transforms.programs import derived_from, without_unused

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from wengert.control.staging import call_case, cast_all, numeric, predicate
+from wengert.control.staging import call_case, cast_all, numeric, predicate, recorded_once
 from wengert.core import containers
 from wengert.core.staging import record
 from wengert.core.values import Value, dtype_of, shape_of, type_of
 from wengert.derivatives.calls import to_user
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
-from wengert.transforms.branches import branch, close_all
+from wengert.transforms.branches import branch
+from wengert.transforms.loop_calls import close_all
 from wengert.transforms.programs import types_of_outputs
 
 
@@ -105,6 +106,7 @@ def _chosen(number: Any, functions: tuple[Callable[..., Any], ...], operands: tu
     structures: list[Any] = []
 
     def flat(function: Callable[..., Any]) -> Callable[..., list[Any]]:
+        @recorded_once
         def on_values(*args: Any) -> list[Any]:
             result = function(*containers.unflatten(structure, [to_user(a) for a in args]))
             outs, out_structure = containers.flatten(result)

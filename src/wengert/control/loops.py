@@ -16,6 +16,7 @@ from wengert.control.staging import (
     made_here,
     numeric,
     predicate,
+    recorded_once,
     settled,
     slots_of,
     unchanged_dtypes,
@@ -90,6 +91,7 @@ def _for_loop(n: Any, body: Callable[[Any, Any], Any], state: Any, room: Room | 
         return _eager_for(operator.index(n), body, initial)
 
     def attempt(values: list[Any]) -> Any:
+        @recorded_once
         def iteration(i: Any, *state: Any) -> list[Any]:
             return unchanged_dtypes(state, initial.flatten(body(to_user(i), initial.build(state)), "the body"))
 
@@ -168,9 +170,11 @@ def _recorded_while(
     condition: Callable[[Any], Any], body: Callable[[Any], Any], initial: State, room: Room | None
 ) -> Any:
     def attempt(values: list[Any]) -> Any:
+        @recorded_once
         def iteration(_i: Any, *state: Any) -> list[Any]:
             return unchanged_dtypes(state, initial.flatten(body(initial.build(state)), "the body"))
 
+        @recorded_once
         def goes_on(*state: Any) -> list[Any]:
             return [predicate(condition(initial.build(state)))]
 
@@ -260,6 +264,7 @@ def _scan(f: Any, init: Any, xs: Any, length: int | None, reverse: bool, room: R
     m = len(initial.values)
 
     def attempt(values: list[Any]) -> Any:
+        @recorded_once
         def iteration(_i: Any, *rest: Any) -> list[Any]:
             new, made = step(initial.build(rest[:m]), list(rest[m:]))
             return [*unchanged_dtypes(rest[:m], new), *made]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.array import Array, wrap_owned
+from wengert.array import Array, watched_writes, wrap_owned
 from wengert.core import containers
 from wengert.core.combinators import astype
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, dtype_of, is_transforming, shape_of, type_of
 from wengert.derivatives.calls import to_user, to_value
-from wengert.errors import ContainerMismatchError, InputTypeError, fail
+from wengert.errors import ContainerMismatchError, ImpureFunctionError, InputTypeError, fail
 from wengert.transforms.loop_calls import split
 
 
@@ -64,6 +67,40 @@ def predicate(x: Any) -> Any:
         what = type(x).__name__ if value is None else f"array of shape {shape_of(value)} and dtype {dtype_of(value)}"
         fail(InputTypeError, f"the condition of a loop or branch must be one boolean, and is a {what}.")
     return value
+
+
+def recorded_once(function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Refuse what a user's function, which runs once while it is recorded, writes to arrays that are not its own.
+
+    `function` takes and returns flat values, so that all arrays that it makes or gets end with it: an array that it has
+    written to and that is still referred to afterwards is one from outside.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*values: Any) -> list[Any]:
+        with watched_writes() as written:
+            result = function(*values)
+        arrays = list({id(x): x for x in written}.values())
+        written.clear()
+        while arrays:
+            if _has_other_references(arrays):
+                gc.collect()  # functions that call themselves keep what they refer to until then
+            if _has_other_references(arrays):
+                fail(
+                    ImpureFunctionError,
+                    "a function given to a loop or branch wrote to an array from outside. It is recorded once, so the "
+                    "write would happen once, however often the function is to run. Make the array a part of the state "
+                    "(or an operand of the branch), and return it.",
+                )
+            arrays.pop()
+        return result
+
+    return wrapped
+
+
+def _has_other_references(arrays: list[Any]) -> bool:
+    """Whether anything else refers to the last array of a list."""
+    return sys.getrefcount(arrays[-1]) > 2  # the list, and the argument of getrefcount
 
 
 class State:
@@ -130,6 +167,7 @@ class State:
         types = [type_of(x) for x, w in zip(self.values, self.weak, strict=True) if not w]
         found: list[Any] = []
 
+        @recorded_once
         def function(*values: Any) -> list[Any]:
             first, middle, last = split(values, [len(before), len(types), len(after)])
             arrays = iter(middle)

@@ -21,23 +21,9 @@ from wengert.rules.elementwise import equal, maximum, minimum, where
 from wengert.transforms.batch import Batch, Batched
 from wengert.transforms.forward import Dual, Forward
 from wengert.transforms.guards import guarded
-from wengert.transforms.loop_calls import closed, depends, with_ignored
+from wengert.transforms.loop_calls import close_all, depends
 from wengert.transforms.programs import derived_from, types_of_outputs
 from wengert.transforms.reverse import Tape
-
-
-def close_all(programs: Sequence[Program], count: int) -> tuple[tuple[Program, ...], list[Any]]:
-    """Return programs of `count` inputs without constants; what they had follows the inputs of all of them."""
-    results = [closed(p, count) for p in programs]
-    values = [x for _, more in results for x in more]
-    padded = []
-    before = 0
-    for program, more in results:
-        after = values[before + len(more) :]
-        program = with_ignored(program, count, map(type_of, values[:before]))
-        padded.append(with_ignored(program, count + before + len(more), map(type_of, after)))
-        before += len(more)
-    return tuple(padded), values
 
 
 class Branch(Primitive):

@@ -2,8 +2,8 @@
 
 Under vmap an iteration, or a case of a branch, is computed for all examples, also for those whose loop is over or that
 are of another case. Their results are not used; but an index of theirs may be out of range, and a loop of theirs may
-never end. `guarded` gives a program a first argument that says whether it is wanted: if not, indices are 0 and loops do
-no iterations.
+never end. `guarded` gives a program a first argument that says whether it is wanted: if not, indices are 0, loops do no
+iterations, and matrices that have to be regular are unit matrices.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import numpy as np
 from wengert.core.primitive import PRIMITIVE_BY_NAME
 from wengert.core.program import Literal, Program, Variable
 from wengert.core.staging import record
-from wengert.core.values import ArrayType
+from wengert.core.values import ArrayType, dtype_of, shape_of
 from wengert.rules.elementwise import logical_and, where
 from wengert.rules.indexing import index, index_add, index_update
-from wengert.transforms.loop_calls import LoopCall, closed, inner_programs, split, with_ignored
+from wengert.rules.linalg import cholesky, inverse, solve, solve_triangular
+from wengert.transforms.loop_calls import LoopCall, close_all, inner_programs, split, with_ignored
 from wengert.transforms.programs import derived_from
 
 _BOOL = ArrayType((), np.dtype(bool))
+#: Operations that refuse some matrices: they get the unit matrix.
+_MAY_RAISE = (cholesky, inverse, solve, solve_triangular)
 
 
 def guarded(program: Program) -> Program:
@@ -35,16 +38,17 @@ def guarded(program: Program) -> Program:
         types = [_BOOL, *(v.type for v in program.inputs)]
         if not needs_guard(program):
             return with_ignored(program, 0, [_BOOL])
-        guarded, more = closed(record(function, types, program.name), len(types))
-        assert not more
-        return guarded
+        return record(function, types, program.name)
 
     return derived_from(program, "guarded", make)
 
 
 def needs_guard(program: Program) -> bool:
     """Whether there are computed indices or loops in a program."""
-    return any(_is_indexed(op.primitive, op.inputs) or any(inner_programs(op)) for op in program.operations)
+    return any(
+        _is_indexed(op.primitive, op.inputs) or op.primitive in _MAY_RAISE or any(inner_programs(op))
+        for op in program.operations
+    )
 
 
 def _is_indexed(primitive: Any, inputs: Sequence[Any]) -> bool:
@@ -59,13 +63,17 @@ def _evaluate(program: Program, active: Any, values: Sequence[Any]) -> Sequence[
         if _is_indexed(op.primitive, args):
             first = 1 if op.primitive is index else 2
             args = [*args[:first], *(where(active, i, 0) for i in args[first:])]
+        elif op.primitive in _MAY_RAISE:
+            n = shape_of(args[0])[-1]
+            args = [where(active, args[0], np.eye(n, dtype=dtype_of(args[0]))), *args[1:]]
         elif op.primitive is PRIMITIVE_BY_NAME["loop"]:
             call = _guarded_loop(LoopCall.of(args, params), active)
             args, params = call.operands, call.params
         elif op.primitive is PRIMITIVE_BY_NAME["branch"]:
             case, *operands = args
-            args = [case, active, *operands]
-            params = {**params, "branches": tuple(map(guarded, params["branches"]))}
+            cases, more = close_all(list(map(guarded, params["branches"])), 1 + len(operands))
+            args = [case, active, *operands, *more]
+            params = {**params, "branches": cases}
         out = op.primitive.bind(*args, **params)
         env.update(zip(op.outputs, out if op.primitive.multiple else (out,), strict=True))
     return [a.value if isinstance(a, Literal) else env[a] for a in program.outputs]

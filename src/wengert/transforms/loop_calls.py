@@ -198,6 +198,20 @@ def with_ignored(program: Program, at: int, types: Iterable[ArrayType]) -> Progr
     return Program(program.name, inputs, program.constants, program.operations, program.outputs)
 
 
+def close_all(programs: Sequence[Program], count: int) -> tuple[tuple[Program, ...], list[Any]]:
+    """Return programs of `count` inputs without constants; what they had follows the inputs of all of them."""
+    results = [closed(p, count) for p in programs]
+    values = [x for _, more in results for x in more]
+    padded = []
+    before = 0
+    for program, more in results:
+        after = values[before + len(more) :]
+        program = with_ignored(program, count, map(type_of, values[:before]))
+        padded.append(with_ignored(program, count + before + len(more), map(type_of, after)))
+        before += len(more)
+    return tuple(padded), values
+
+
 def without_fixed_state(call: LoopCall) -> LoopCall:
     """Make constants of the values of the state that stay as they are."""
     changing = call.changing
