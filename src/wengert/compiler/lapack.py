@@ -70,7 +70,11 @@ def is_native(op: Operation) -> bool:
         return False
     if op.primitive is contraction.matmul:
         x, y, out = types
-        return len(x.shape) >= 2 <= len(y.shape) and {x.shape[:-2], y.shape[:-2]} <= {out.shape[:-2], ()}
+        return (
+            len(out.shape) > 2
+            and len(x.shape) >= 2 <= len(y.shape)
+            and {x.shape[:-2], y.shape[:-2]} <= {out.shape[:-2], ()}
+        )
     stacks = {t.shape[:-2] for t in types[: len(op.inputs)]}
     return stacks == {op.outputs[0].type.shape if op.primitive in _SCALARS else op.outputs[0].type.shape[:-2]}
 
