@@ -469,9 +469,16 @@ def problems(sizes: Sizes) -> list[Problem]:
 
 
 def gradient(own: Callable[..., Any], argnums: tuple[int, ...]) -> Callable[..., Any]:
+    """Value and gradients, as one tuple: what C called through the same entry returns."""
     import wengert as wg
 
-    return wg.jit(wg.value_and_grad(own, argnums))
+    both = wg.value_and_grad(own, argnums)
+
+    def flat(*args: Any) -> tuple[Any, ...]:
+        value, gradients = both(*args)
+        return value, *gradients
+
+    return wg.jit(flat)
 
 
 def c_call(tools: Tools, problem: Problem, label: str, ins: Sequence[Any]) -> Call | None:

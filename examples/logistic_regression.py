@@ -20,7 +20,7 @@ def main():
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.3, random_state=0)
 
     start = {"weights": np.zeros(x.shape[1]), "bias": 0.0}
-    result = optim.minimize(loss, start, args=(x_train, y_train), method="trust-krylov", tol=1e-10)
+    result = optim.minimize(loss, start, args=(x_train, y_train), method="trust-ncg", tol=1e-10)
 
     predicted = np.sign(x_test @ result.x["weights"] + result.x["bias"])
     accuracy = float(np.mean(predicted == y_test))
