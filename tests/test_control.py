@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from typing import Any
 
@@ -106,6 +107,13 @@ def test_some_arguments_the_same_for_all_examples(name: str):
     first = np.stack([args[0], args[0] * 1.1])
     g = lambda x: wg.vmap(lambda x: f(x, *map(wnp.array, args[1:])))(x)
     assert_same(wg.jit(g)(first), np.stack([f(x, *args[1:]) for x in first]))
+
+
+def test_chunks_of_tangents():
+    f, args = CASES["recurrence, long"]
+    for chunk in (1, 7, None):
+        jacobian = wg.jacfwd(f, chunk_size=chunk)
+        assert_same(wg.jit(jacobian)(*args), jacobian(*args))
 
 
 def test_third_order():
@@ -331,6 +339,42 @@ def test_repeated_iterations(steps: int, slots: int, monkeypatch: pytest.MonkeyP
     assert_same(wg.grad(f)(0.7), expected)
     # Each iteration once to find the value, and what the schedule repeats after its first sweep.
     assert runs == steps + best_schedule(steps, slots)[0] - last_snapshot(steps, slots)
+
+
+def online_snapshots(steps: int, slots: int) -> list[int]:
+    """The iterations before which an online schedule has snapshots in the end."""
+    kept: list[int] = []
+    place, distance = 0, 1 if slots > 1 else steps
+    while place < steps:
+        if len(kept) == slots:
+            kept, distance = kept[::2], 2 * distance
+        kept.append(place)
+        place += distance
+    return kept
+
+
+@pytest.mark.parametrize(("steps", "slots"), [(1, 1), (6, 1), (7, 2), (10, 3), (33, 4), (20, 5), (5, 9)])
+def test_repeated_iterations_of_an_online_schedule(steps: int, slots: int, monkeypatch: pytest.MonkeyPatch):
+    runs = 0
+    evaluate = Program.evaluate
+
+    def counting(self: Program, *args: Any) -> Any:
+        nonlocal runs
+        plain = not any(isinstance(a, Value) for a in args)
+        runs += plain and any(op.primitive.name == "arctan" for op in self.operations)
+        return evaluate(self, *args)
+
+    def f(loop: Any) -> Any:
+        step = lambda s: (wnp.arctan(s[0]) * 1.1, s[1] + 1)
+        return lambda x: loop(lambda s: s[1] < steps, step, (x, 0))[0]
+
+    expected = wg.grad(f(wg.while_loop))(0.7)
+    monkeypatch.setattr(Program, "evaluate", counting)
+    assert_same(wg.grad(f(wg.checkpoint(wg.while_loop, slots=slots)))(0.7), expected)
+    # Each part between two snapshots is reversed by the best schedule for the slots that are free by then.
+    ends = [*online_snapshots(steps, slots), steps]
+    parts = [end - begin for begin, end in itertools.pairwise(ends)]
+    assert runs == steps + sum(best_schedule(part, slots - k)[0] for k, part in enumerate(parts))
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 5, 20])
