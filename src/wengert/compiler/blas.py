@@ -23,10 +23,9 @@ _I64 = ir.IntType(64)
 _ROUTINES = {"f8": ("dgemm", ir.DoubleType()), "f4": ("sgemm", ir.FloatType())}
 
 
-@functools.cache
-def routine_address(name: str) -> int:
-    """Address of a Fortran BLAS routine."""
-    capsule = cython_blas.__pyx_capi__[name]
+def routine_address(name: str, library: Any = cython_blas) -> int:
+    """Address of a Fortran routine of BLAS, or of another library that SciPy exports in this way."""
+    capsule = library.__pyx_capi__[name]
     get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
     get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
         ("PyCapsule_GetPointer", ctypes.pythonapi)
@@ -38,6 +37,7 @@ def _symbol(name: str) -> str:
     return f"wengert.blas.{name}"
 
 
+@functools.cache
 def symbols() -> dict[str, int]:
     """Addresses of the routines by the names under which compiled code calls them."""
     return {_symbol(name): routine_address(name) for name, _ in _ROUTINES.values()}

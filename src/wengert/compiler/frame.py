@@ -27,14 +27,12 @@ from wengert.errors import describe_location
 if TYPE_CHECKING:
     from wengert.compiler.iterations import IterationWriter
 
-_I1, _I8, _I64 = ir.IntType(1), ir.IntType(8), ir.IntType(64)
+_I8, _I64 = ir.IntType(8), ir.IntType(64)
 _I8P = _I8.as_pointer()
 STATUS = _I64.as_pointer()
 NO_MEMORY = 1
 #: The status for an index out of range in operation n (in the order of `all_operations`) is this plus n.
 FIRST_OPERATION = 2
-_INDEX = np.dtype(np.int64)
-_MAX = 1 << 62
 _FUNCTIONS = {
     "wengert.raw_malloc": ("PyMem_RawMalloc", ir.FunctionType(_I8P, [_I64])),
     "wengert.raw_realloc": ("PyMem_RawRealloc", ir.FunctionType(_I8P, [_I8P, _I64])),
@@ -149,11 +147,13 @@ class Frame:
         start = self.reserve(math.prod(type_.shape) * type_.dtype.itemsize)(builder)
         return Memory(builder.bitcast(start, memory_type(type_.dtype).as_pointer()), type_, True)
 
-    def call(self, builder: Any, name: str, *args: Register) -> Register:
+    @staticmethod
+    def call(builder: Any, name: str, *args: Register) -> Register:
         """Call a function for memory."""
-        if name not in self.module.globals:
-            ir.Function(self.module, _FUNCTIONS[name][1], name)
-        return builder.call(self.module.globals[name], args)
+        module = builder.function.module
+        if name not in module.globals:
+            ir.Function(module, _FUNCTIONS[name][1], name)
+        return builder.call(module.globals[name], args)
 
     @staticmethod
     def word(builder: Any, node: Register, number: int) -> Register:
@@ -208,8 +208,6 @@ def free_list(builder: Any, status: Register) -> None:
         function = ir.Function(module, ir.FunctionType(ir.VoidType(), [STATUS]), name)
         function.linkage = "internal"
         inner = Builder(function.append_basic_block("entry"))
-        frame = Frame.__new__(Frame)
-        frame.module = module
         slot = inner.alloca(_I64)
         inner.store(inner.load(inner.gep(function.args[0], [ir.Constant(_I64, 1)])), slot)
         header, one, done = (inner.append_basic_block(x) for x in ("header", "one", "done"))
@@ -219,10 +217,10 @@ def free_list(builder: Any, status: Register) -> None:
         inner.cbranch(inner.icmp_signed("!=", node, ir.Constant(_I64, 0)), one, done)
         inner.position_at_end(one)
         pointer = inner.inttoptr(node, _I8P)
-        inner.store(inner.load(frame.word(inner, pointer, 0)), slot)
-        grown = inner.inttoptr(inner.load(frame.word(inner, pointer, 2)), _I8P)
-        frame.call(inner, "wengert.raw_free", grown)
-        frame.call(inner, "wengert.raw_free", pointer)
+        inner.store(inner.load(Frame.word(inner, pointer, 0)), slot)
+        grown = inner.inttoptr(inner.load(Frame.word(inner, pointer, 2)), _I8P)
+        Frame.call(inner, "wengert.raw_free", grown)
+        Frame.call(inner, "wengert.raw_free", pointer)
         inner.branch(header)
         inner.position_at_end(done)
         inner.store(ir.Constant(_I64, 0), inner.gep(function.args[0], [ir.Constant(_I64, 1)]))

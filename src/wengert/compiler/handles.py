@@ -70,7 +70,7 @@ def _with_handles(program: Program, forms: Sequence[Form]) -> tuple[Program, lis
 
 def _loop_with_handles(op: Operation, forms: list[Form]) -> tuple[dict[str, Any], list[Form]]:
     call = LoopCall.of(op.inputs, op.params)
-    constants, state, stacks = LoopCall.of(op.inputs, op.params).grouped(forms)
+    constants, state, stacks = call.grouped(forms)
     elements = []
     opaque = []
     for j, f in enumerate(stacks):

@@ -8,12 +8,12 @@ factor or inverse ends the call with a status, from which `numpy.linalg.LinAlgEr
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 from typing import Any
 
 import numpy as np
+import scipy.linalg.cython_blas as cython_blas
 import scipy.linalg.cython_lapack as cython_lapack
 from llvmlite import ir
 
@@ -43,21 +43,14 @@ _WORK = 64  # columns of the work space of the inverse: LAPACK's block size
 
 
 @functools.cache
-def _address(name: str) -> int:
-    if name[1:] not in _LAPACK:
-        return routine_address(name)
-    capsule = cython_lapack.__pyx_capi__[name]
-    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
-    get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", ctypes.pythonapi)
-    )
-    return int(get(capsule, get_name(capsule)))
-
-
 def symbols() -> dict[str, int]:
     """Addresses of the routines by the names under which compiled code calls them."""
-    names = [letter + name for letter in _LETTERS.values() for name in (*_LAPACK, "trsm", "gemm")]
-    return {f"wengert.lapack.{name}": _address(name) for name in names}
+    libraries = dict.fromkeys(_LAPACK, cython_lapack) | dict.fromkeys(("trsm", "gemm"), cython_blas)
+    return {
+        f"wengert.lapack.{letter}{name}": routine_address(letter + name, library)
+        for letter in _LETTERS.values()
+        for name, library in libraries.items()
+    }
 
 
 def is_native(op: Operation) -> bool:

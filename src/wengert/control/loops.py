@@ -29,9 +29,7 @@ from wengert.derivatives.recompute import LOOPS
 from wengert.errors import ContainerMismatchError, InputTypeError, fail
 from wengert.rules.indexing import index
 from wengert.rules.joining import stack
-from wengert.transforms.loop_calls import COUNTER, NO_BODY, LoopCall, element_type, run_loop
-
-_FOREVER = np.int64(np.iinfo(np.int64).max)
+from wengert.transforms.loop_calls import COUNTER, FOREVER, NO_BODY, LoopCall, element_type, run_loop
 
 
 def _runs_in_python(values: list[Any], room: Room | None) -> bool:
@@ -178,7 +176,7 @@ def _recorded_while(
         def goes_on(*state: Any) -> list[Any]:
             return [predicate(condition(initial.build(state)))]
 
-        call = LoopCall(NO_BODY, None, None, _FOREVER, [], values, [], slots=slots_of(room, values))
+        call = LoopCall(NO_BODY, None, None, FOREVER, [], values, [], slots=slots_of(room, values))
         return run_loop(call.recorded(iteration, goes_on))[0]
 
     def probe(state: Any) -> list[Any]:

@@ -11,19 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import broadcast_to, narrow, reshape, widen
+from wengert.core.combinators import broadcast_to, reshape
 from wengert.core.primitive import Primitive
 from wengert.core.program import Program
-from wengert.core.residuals import derivative_arithmetic
 from wengert.core.staging import record
 from wengert.core.values import shape_of, type_of, zeros_of
 from wengert.rules.elementwise import equal, maximum, minimum, where
 from wengert.transforms.batch import Batch, Batched
-from wengert.transforms.forward import Dual, Forward
 from wengert.transforms.guards import guarded
 from wengert.transforms.loop_calls import close_all, depends
-from wengert.transforms.programs import derived_from, types_of_outputs
-from wengert.transforms.reverse import Tape
+from wengert.transforms.programs import pullback_program, pushforward_program, types_of_outputs
 
 
 class Branch(Primitive):
@@ -54,19 +51,13 @@ class Branch(Primitive):
         moving = _moving(branches, flags)
 
         def pushed(program: Program) -> Program:
+            derived = pushforward_program(program, flags)
+
             def function(*values: Any) -> list[Any]:
-                given = iter(values[len(operands) :])
-                with Forward() as level:
-                    pairs = zip(values[: len(operands)], flags, strict=True)
-                    outs = program.evaluate(*(level.make(x, next(given)) if f else x for x, f in pairs))
-                duals = [isinstance(o, Dual) and o.level is level for o in outs]
-                new = [o.primal if d else o for o, d in zip(outs, duals, strict=True)]
-                dots = [
-                    widen(o.tangent, type_of(x)) if d else zeros_of(x)
-                    for o, x, d, m in zip(outs, new, duals, moving, strict=True)
-                    if m
-                ]
-                return [*new, *dots]
+                outs = derived.program.evaluate(*values)
+                new, found = outs[: len(moving)], iter(outs[len(moving) :])
+                rows = zip(derived.present, new, moving, strict=True)
+                return [*new, *(next(found) if p else zeros_of(x) for p, x, m in rows if m)]
 
             return record(function, [*map(type_of, operands), *map(type_of, dots)], f"{program.name}′")
 
@@ -97,28 +88,14 @@ class Branch(Primitive):
         types = list(map(type_of, operands))
 
         def pulled(program: Program) -> Program:
-            def function(*values: Any) -> list[Any]:
-                tape = Tape()
-                with tape:
-                    roots = [tape.input(x) if f else None for x, f in zip(values[: len(types)], flags, strict=True)]
-                    outs = program.evaluate(*(x if r is None else r for x, r in zip(values, roots, strict=False)))
-                with derivative_arithmetic():
-                    sweep = tape.sweep()
-                    rest = iter(values[len(types) :])
-                    for o, g in zip(outs, given, strict=True):
-                        c = next(rest) if g else None
-                        if c is not None and tape.slot_of(o) >= 0:
-                            sweep.add(tape.slot_of(o), c, False)
-                    sweep.run(0, len(tape.entries))
-                    found = [(None if r is None else sweep.cotangents[r.slot]) for r in roots]
-                    return [
-                        zeros_of(t) if c is None else narrow(c, t)
-                        for c, t, f in zip(found, types, flags, strict=True)
-                        if f
-                    ]
+            derived = pullback_program(program, flags, given)
 
-            make = lambda: record(function, [*types, *map(type_of, cts)], f"{program.name}*")
-            return derived_from(program, ("case", flags, given), make)
+            def function(*values: Any) -> list[Any]:
+                found = iter(derived.program.evaluate(*values))
+                rows = zip(derived.present, types, flags, strict=True)
+                return [next(found) if p else zeros_of(t) for p, t, f in rows if f]
+
+            return record(function, [*types, *map(type_of, cts)], f"{program.name}*")
 
         programs, more = close_all([pulled(p) for p in branches], len(operands) + len(cts))
         back = iter(self.bind(case, *operands, *cts, *more, branches=programs))

@@ -24,6 +24,8 @@ from wengert.transforms.programs import types_of_outputs, without_unused
 #: The length of an axis that is known only when the program runs.
 DYNAMIC = -1
 COUNTER = ArrayType((), np.dtype(np.int64))
+#: The largest number of iterations, for a loop that ends by its condition.
+FOREVER = np.int64(np.iinfo(np.int64).max)
 #: For a loop whose body is recorded next (`LoopCall.recorded`).
 NO_BODY = Program("loop", (), (), (), ())
 

@@ -25,9 +25,8 @@ from wengert.core.values import ArrayType, type_of
 from wengert.rules.elementwise import floor_divide, greater, less, logical_and, maximum, minimum, where
 from wengert.rules.indexing import ARRAY, index, index_update
 from wengert.transforms.loop_adjoints import Active, adjoint, without_inputs
-from wengert.transforms.loop_calls import NO_BODY, LoopCall, run_loop, split
+from wengert.transforms.loop_calls import FOREVER, NO_BODY, LoopCall, run_loop, split
 
-_FOREVER = np.int64(np.iinfo(np.int64).max)
 _ROW = (ARRAY,)
 
 
@@ -50,7 +49,7 @@ def advance_by(steps: Any, slots: Any) -> Any:
         r = r + 1
         return [r, floor_divide(beta * (slots + r), r)]
 
-    call = LoopCall(NO_BODY, None, None, _FOREVER, [steps, slots], [np.int64(0), np.int64(1)], [])
+    call = LoopCall(NO_BODY, None, None, FOREVER, [steps, slots], [np.int64(0), np.int64(1)], [])
     (r, beta), _, _ = run_loop(call.recorded(grow, lambda steps, _slots, _r, beta: [less(beta, steps)]))
     before = floor_divide(beta * r, slots + r)  # β(s, r-1)
     smaller = floor_divide(before * slots, maximum(slots + r - 1, 1))  # β(s-1, r-1)
@@ -162,13 +161,13 @@ def forward_online(call: LoopCall, slots: int) -> tuple[list[Any], list[Any], An
             cs, (distance, _), (done,), state = split(values, [k, 2, 1, m])
             return [logical_and(less(done, distance), condition.evaluate(*cs, *state)[0])]
 
-        inner = LoopCall(call.body, None, None, _FOREVER, [*cs, distance, count], [np.int64(0), *state], [])
+        inner = LoopCall(call.body, None, None, FOREVER, [*cs, distance, count], [np.int64(0), *state], [])
         (done, *new), _, _ = run_loop(inner.recorded(step, near))
         return [count + done, distance, *new, *snapshots.values]
 
     kept = Snapshots.empty(slots, [type_of(x) for x in call.state])
     first = np.int64(1 if slots > 1 else 1 << 60)
-    outer = LoopCall(call.body, None, None, _FOREVER, call.constants, [np.int64(0), first, *call.state, *kept], [])
+    outer = LoopCall(call.body, None, None, FOREVER, call.constants, [np.int64(0), first, *call.state, *kept], [])
     final, _, _ = run_loop(outer.recorded(body, goes_on))
     return final[2 : 2 + m], final[2 + m :], final[0]
 
@@ -248,5 +247,5 @@ def _nearest(call: LoopCall, slots: int, i: Any, kept: Sequence[Any]) -> Snapsho
         state = _advanced(inner, snapshots.state, p, step)
         return snapshots.put(snapshots.top + 1, p + step, state).values
 
-    search = LoopCall(call.body, None, None, _FOREVER, [*call.constants, *call.stacks, i], list(kept), [])
+    search = LoopCall(call.body, None, None, FOREVER, [*call.constants, *call.stacks, i], list(kept), [])
     return Snapshots.of(run_loop(search.recorded(body, has_room))[0])
