@@ -7,20 +7,15 @@ from wengert.array.handle import (
     contains_array,
     contains_traced,
     from_sequence,
-    layout_of,
-    plain_bool,
-    take_broadcast,
-    take_reshape,
-    take_transpose,
-    take_view,
     unwrap,
-    watched_writes,
     wrap,
     wrap_array,
     wrap_owned,
 )
+from wengert.array.holder import plain_bool, watched_writes
 from wengert.array.keys import normalise_key
 from wengert.array.protocols import LAZY, NUMPY_FUNCTIONS, any_traced, call_numpy_function, call_ufunc
+from wengert.array.views import layout_of, take_broadcast, take_reshape, take_transpose, take_view
 
 __all__ = [
     "LAZY",

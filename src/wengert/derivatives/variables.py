@@ -200,7 +200,7 @@ def backward(self: Array, gradient: Any = None, retain: bool = False) -> None:
     if not retain:
         recorder.entries.clear()
         recorder.leaves.clear()
-        self._replace_value(value.value)  # so that a loss can be printed and compared afterwards
+        self._rebind(value.value, owned=False)  # so that a loss can be printed and compared afterwards
 
 
 def _seed(value: Any, gradient: Any) -> Any:

@@ -1,0 +1,211 @@
+"""Views: handles that know the handle they are a part of, and the steps that lead there.
+
+A write to a view is carried through the steps back to the base. A view whose base has been written to since computes
+its value anew when read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.array.handle import Array, wrap, wrap_array
+from wengert.array.holder import has_batch
+from wengert.array.steps import BroadcastStep, IndexStep, PlaceStep, ReshapeStep, Step, TransposeStep
+from wengert.core import combinators
+from wengert.core.values import Value, dtype_of, representative, shape_of
+from wengert.rules.indexing import index, index_update
+
+_allocate = object.__new__
+
+
+class View(Array):
+    """A handle on a part of another handle's array."""
+
+    __slots__ = ("_base", "_seen", "_shapes", "_steps")
+    _base: Array
+    _steps: tuple[Step, ...]
+    _shapes: tuple[tuple[int, ...], ...]  # of the array that each step is applied to
+    _seen: int
+
+    def _refresh(self) -> None:
+        writes = self._base._writes
+        version = 0 if writes is None else writes.version
+        if self._seen != version:
+            self._value = _follow(self._base, self._steps)
+            self._seen = version
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tuple of axis lengths, which no write changes."""
+        return shape_of(self._value)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy dtype."""
+        return dtype_of(self._value)
+
+    @property
+    def is_mutable(self) -> bool:
+        """True: only arrays have views."""
+        return True
+
+    def _locate(self, spec: tuple[Any, ...]) -> tuple[int, ...] | None:
+        """Return where in the base the only element lies that a key of ints selects."""
+        if not self._is_scalar_index(spec):
+            return None
+        for axis, (i, n) in enumerate(zip(spec, self.shape, strict=True)):
+            if not -n <= i < n:
+                raise IndexError(f"index {i} is out of bounds for axis {axis} with size {n}")
+        position: Any = tuple(i % n for i, n in zip(spec, self.shape, strict=True))
+        for step, shape in zip(reversed(self._steps), reversed(self._shapes), strict=True):
+            position = None if position is None else step.locate(shape, position)
+        return position
+
+    @property
+    def immutable_value(self) -> Any:
+        """The current value, computed from the base where that was written to."""
+        self._refresh()
+        return self._value
+
+    def _peek(self) -> Any:
+        self._refresh()
+        return self._value
+
+    def _read(self, spec: tuple[Any, ...]) -> Any:
+        position = self._locate(spec)
+        return index(self._peek(), spec=spec) if position is None else self._base._read(position)
+
+    def _write(self, value: Any, arrays: Sequence[Any], spec: tuple[Any, ...]) -> None:
+        position = None if arrays else self._locate(spec)
+        if position is None:
+            self._write_through(index_update(self._peek(), value, *arrays, spec=spec, donate=False))
+        else:
+            self._base._write(value, (), position)
+
+    def _replace(self, value: Any) -> None:
+        self._write_through(value)
+
+    def _write_through(self, part: Any) -> None:
+        base = self._base
+        values = [base._value]
+        for step in self._steps[:-1]:
+            values.append(step.forward(values[-1]))
+        writes = base._writes
+        owned = writes is not None and writes.owned
+        for depth in range(len(self._steps) - 1, -1, -1):
+            part = self._steps[depth].write(values[depth], part, owned and depth == 0)
+        base._rebind(part, owned=isinstance(self._steps[0], (IndexStep, PlaceStep)))
+
+    def _is_part(self, base: Array, spec: tuple[Any, ...], places: Sequence[Any]) -> bool:
+        if self._base is not base or len(self._steps) != 1:
+            return False
+        (step,) = self._steps
+        if not isinstance(step, PlaceStep) or step.spec != spec:
+            return False
+        return all(a is b for a, b in zip(step.places, places, strict=True))
+
+    def _take_view(self, step: Step) -> Array:
+        self._refresh()
+        return _make_view(self._base, (*self._steps, step), (*self._shapes, self.shape))
+
+
+def _take_view(self: Array, step: Step) -> Array:
+    """Return the view of this array that `step` leads to; scalars have none."""
+    if self.is_mutable:
+        return _make_view(self, (step,), (self.shape,))
+    if isinstance(step, BroadcastStep):  # an array, and read-only
+        return _make_view(wrap_array(self.immutable_value), (step,), ((),))
+    part = step.forward(self.immutable_value)
+    is_index = isinstance(step, (IndexStep, PlaceStep))
+    return wrap_array(part) if is_index and isinstance(part, Value) else wrap(part)
+
+
+Array._take_view = _take_view
+
+
+def _follow(base: Array, steps: tuple[Step, ...]) -> Any:
+    """Compute the value of a view, deciding between copying a small part and sharing the buffer of the base."""
+    value = base._value
+    writes = base._writes
+    copy = False
+    if writes is not None and writes.owned:
+        copy = isinstance(steps[0], IndexStep) and _is_small_part(value, steps[0].spec)
+        if not copy:
+            writes.owned = False
+    value = steps[0].forward(value, copy)
+    for step in steps[1:]:
+        value = step.forward(value)
+    return value
+
+
+def _is_small_part(value: Any, spec: tuple[Any, ...]) -> bool:
+    """Whether copying x[spec] is cheap compared to copying x; then the reader gets a copy and x keeps its buffer."""
+    shape = shape_of(value)
+    part = np.broadcast_to(False, shape)[spec]
+    return part.size * 4 <= int(np.prod(shape)) or part.size <= 64
+
+
+def _make_view(base: Array, steps: tuple[Step, ...], shapes: tuple[tuple[int, ...], ...]) -> Array:
+    value = _follow(base, steps)
+    view = _allocate(View)
+    view._value = value
+    view._writes = None
+    view._base = base
+    view._steps = steps
+    view._shapes = shapes
+    writes = base._writes
+    view._seen = 0 if writes is None else writes.version
+    return view
+
+
+def layout_of(x: Array) -> Any:
+    """Return a plain array with the memory layout that x has in NumPy: the base's, seen through the steps of a view."""
+    base, steps = (x._base, x._steps) if isinstance(x, View) else (x, ())
+    value, writes = base._peek(), base._writes
+    plain = representative(value)
+    if not isinstance(plain, np.ndarray):
+        return plain
+    if writes is not None and writes.strides is not None:
+        plain = _laid_out(plain.shape, plain.dtype, writes.strides)
+    if has_batch(value):
+        plain = np.empty_like(plain)  # in a batch the example itself may lie scattered
+    for step in steps:
+        plain = step.forward(plain)
+    return plain
+
+
+def _laid_out(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> np.ndarray:
+    """Return an uninitialised array with the given strides."""
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    ends = [stride * (n - 1) for stride, n in zip(strides, shape, strict=True)]
+    first = -sum(e for e in ends if e < 0)
+    size = first + sum(e for e in ends if e > 0) + dtype.itemsize
+    return np.ndarray(shape, dtype, np.empty(size, np.uint8), first, strides)
+
+
+def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
+    """Reshape an Array: a view exactly where NumPy returns one, else a copy."""
+    plain = layout_of(x)
+    if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
+        return x._take_view(ReshapeStep(shape))
+    value = combinators.reshape(x.immutable_value, shape=shape)
+    return wrap_array(value) if isinstance(value, Value) and (shape or x.is_mutable) else wrap(value)
+
+
+def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:
+    """Transposed view of an Array."""
+    return x._take_view(TransposeStep(axes))
+
+
+def take_broadcast(x: Array, shape: tuple[int, ...]) -> Array:
+    """Read-only broadcast view of an Array."""
+    return x._take_view(BroadcastStep(shape))
+
+
+def take_view(x: Array, step: Step) -> Array:
+    """View of an Array that a step leads to."""
+    return x._take_view(step)
