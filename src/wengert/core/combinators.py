@@ -335,8 +335,6 @@ class General(Primitive):
         derivative). `cts` matches `out`; never None. Adjoint convention: the rule conjugates.
     keep : str
         Which values the Wengert list keeps, of "out" and "args".
-    differentiable : int, optional
-        Only the first that many arguments have a derivative.
     """
 
     def __init__(
@@ -349,13 +347,11 @@ class General(Primitive):
         name: str = "",
         batch: Callable[..., Any] | None = None,
         keep: str = "out args",
-        singular: bool = False,
     ) -> None:
         super().__init__(fun, name=name, batch=batch)
         self.multiple = multiple  # type: ignore[misc]
         self._jvp, self._vjp = jvp, vjp
         self._keep = keep
-        self.singular = singular
 
     def residuals(self, args: Sequence[Any], out: Any, traced: Sequence[bool], params: dict[str, Any]) -> Any:
         """Return (out, types of outputs, types of arguments, *args), with None for what `keep` leaves out."""
@@ -461,6 +457,11 @@ def conjugate(x: Any) -> Any:
     return conj(x) if dtype_of(x).kind == "c" else x
 
 
+def real_part(x: Any) -> Any:
+    """Real part; real values are returned as they are."""
+    return real(x) if dtype_of(x).kind == "c" else x
+
+
 def strong_scale(p: Any, t: Any) -> Any:
     """p · t, and exactly zero where t is zero."""
     if isinstance(p, Value) or isinstance(t, Value):
@@ -487,6 +488,16 @@ def shifted(axes: Any) -> Any:
     return tuple(a + 1 for a in axes) if isinstance(axes, tuple) else axes + 1
 
 
+def along_axis(primitive: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """Return the batch rule of a function of one array that has a parameter `axis`."""
+    return lambda size, args, batched, *, axis, **params: primitive()(args[0], axis=shifted(axis), **params)
+
+
+def restore(x: Any, shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+    """Put reduced axes back, with length 1."""
+    return reshape(x, shape=tuple(1 if i in axis else n for i, n in enumerate(shape)))
+
+
 # The primitives that the functions above are made of -----------------------------------------------------------------
 
 
@@ -497,16 +508,11 @@ def _sum(x: Any, *, axis: tuple[int, ...]) -> Any:
 
 def _sum_transpose(ct: Any, x: ArrayType, *, axis: tuple[int, ...]) -> Any:
     if shape_of(ct) != ():
-        ct = reshape(ct, shape=tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
+        ct = restore(ct, x.shape, axis)
     return broadcast_to(ct, shape=x.shape)
 
 
-reduce_sum = Linear(
-    _sum,
-    _sum_transpose,
-    name="sum",
-    batch=lambda size, args, batched, *, axis: reduce_sum(args[0], axis=shifted(axis)),
-)
+reduce_sum = Linear(_sum, _sum_transpose, name="sum", batch=along_axis(lambda: reduce_sum))
 
 
 def _broadcast_to(x: Any, *, shape: tuple[int, ...]) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import conjugate, real, reduce_sum, strong_scale
+from wengert.core.combinators import conjugate, real_part, reduce_sum, strong_scale
 from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules.contraction import matmul
@@ -39,10 +39,6 @@ from wengert.rules.linalg import (
     upper,
 )
 from wengert.rules.spectra import Decomposition, eig_values_vjp, eigh_values_vjp, svd_values_vjp
-
-
-def _real(x: Any) -> Any:
-    return real(x) if dtype_of(x).kind == "c" else x
 
 
 def _inverse_gaps(values: Any) -> Any:
@@ -73,7 +69,7 @@ def _undefined(x: Any, places: Any, with_values: bool) -> Any:
 def _eigh_jvp(tangents: Sequence[Any], out: Any, a: Any, *, upper: bool = False) -> tuple[Any, Any]:
     w, v = out
     turned = matmul(adjoint(v), matmul(hermitian(tangents[0]), v))
-    return _real(diagonal(turned)), matmul(v, strong_scale(_inverse_gaps(w), turned))
+    return real_part(diagonal(turned)), matmul(v, strong_scale(_inverse_gaps(w), turned))
 
 
 def _eigh_vjp(ct: Any, out: Any, a: Any, with_values: bool, *, upper: bool = False) -> Any:
@@ -147,7 +143,7 @@ def _svd_jvp(tangents: Sequence[Any], out: Any, a: Any, *, full: bool) -> tuple[
         du = du + strong_scale(scale, dav - matmul(u, dp))
     if n > k:
         dv = dv + strong_scale(scale, dahu - matmul(v, adjoint(dp)))
-    ds = where(equal(s, 0), 0.0, _real(diagonal(dp)))
+    ds = where(equal(s, 0), 0.0, real_part(diagonal(dp)))
     if full and m > k:
         rest = columns(u_all, k, None)
         du = _beside(du, -matmul(u, matmul(adjoint(du), rest)))

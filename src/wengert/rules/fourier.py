@@ -5,23 +5,15 @@ Cropping, padding and transforms over several axes are ordinary code in `wengert
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Linear, conj, conjugate, shifted
+from wengert.core.combinators import Linear, along_axis, conj, conjugate
 from wengert.core.values import ArrayType, dtype_of, shape_of
 
 #: The normalisation under which the transform the other way has the same factor.
 DUAL = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
-
-
-def _shift_axis(primitive: Callable[[], Any]) -> Callable[..., Any]:
-    def batch(size: int, args: Sequence[Any], batched: Sequence[bool], *, axis: Any, **params: Any) -> Any:
-        return primitive()(args[0], axis=shifted(axis), **params)
-
-    return batch
 
 
 # The matrix of a discrete Fourier transform is symmetric, so the transform is its own transpose.
@@ -29,13 +21,13 @@ fft = Linear(
     lambda x, *, axis, norm: np.fft.fft(x, axis=axis, norm=norm),
     lambda ct, x, *, axis, norm: fft(ct, axis=axis, norm=norm),
     name="fft",
-    batch=_shift_axis(lambda: fft),
+    batch=along_axis(lambda: fft),
 )
 ifft = Linear(
     lambda x, *, axis, norm: np.fft.ifft(x, axis=axis, norm=norm),
     lambda ct, x, *, axis, norm: ifft(ct, axis=axis, norm=norm),
     name="ifft",
-    batch=_shift_axis(lambda: ifft),
+    batch=along_axis(lambda: ifft),
 )
 
 
@@ -65,12 +57,12 @@ rfft = Linear(
     lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=norm),
     _rfft_transpose,
     name="rfft",
-    batch=_shift_axis(lambda: rfft),
+    batch=along_axis(lambda: rfft),
 )
 #: The non-negative half of a spectrum, of length n // 2 + 1, to a real signal of length n.
 irfft = Linear(
     lambda x, *, n, axis, norm: np.fft.irfft(x, n, axis=axis, norm=norm),
     _irfft_transpose,
     name="irfft",
-    batch=_shift_axis(lambda: irfft),
+    batch=along_axis(lambda: irfft),
 )

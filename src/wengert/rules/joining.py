@@ -21,12 +21,13 @@ def _concatenate_transpose(ct: Any, *xs: Any, axis: int, k: int) -> Any:
     return index(ct, spec=(slice(None),) * axis + (slice(start, start + xs[k].shape[axis]),))
 
 
-def _as_batch(size: int, x: Any, b: bool) -> Any:
+def as_batch(size: int, x: Any, b: bool) -> Any:
+    """Repeat what is the same for all examples of a batch."""
     return x if b else broadcast_to(x, shape=(size, *shape_of(x)))
 
 
 def _concatenate_batch(size: int, args: Sequence[Any], batched: Sequence[bool], *, axis: int) -> Any:
-    return concatenate(*(_as_batch(size, x, b) for x, b in zip(args, batched, strict=True)), axis=axis + 1)
+    return concatenate(*(as_batch(size, x, b) for x, b in zip(args, batched, strict=True)), axis=axis + 1)
 
 
 concatenate = Linear(_concatenate, _concatenate_transpose, name="concatenate", batch=_concatenate_batch, variadic=True)
@@ -37,7 +38,7 @@ def _stack(*xs: Any, axis: int = 0) -> Any:
 
 
 def _stack_batch(size: int, args: Sequence[Any], batched: Sequence[bool], *, axis: int = 0) -> Any:
-    return stack(*(_as_batch(size, x, b) for x, b in zip(args, batched, strict=True)), axis=axis + 1)
+    return stack(*(as_batch(size, x, b) for x, b in zip(args, batched, strict=True)), axis=axis + 1)
 
 
 def _stack_transpose(ct: Any, *xs: ArrayType, axis: int = 0, k: int) -> Any:

@@ -16,19 +16,12 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from wengert.core.combinators import (
-    General,
-    align,
-    conjugate,
-    real,
-    reduce_sum,
-    reshape,
-    shifted,
-)
+from wengert.core.combinators import General, align, conjugate, reduce_sum, reshape, restore
 from wengert.core.values import dtype_of, shape_of
 from wengert.rules.contraction import matmul, swap_last
 from wengert.rules.elementwise import equal, multiply, where
 from wengert.rules.indexing import ARRAY, index
+from wengert.rules.reductions import reduction
 
 
 class Stacked(General):
@@ -247,29 +240,12 @@ def _norm(x: Any, *, axis: tuple[int, ...]) -> Any:
     return np.sqrt(np.add.reduce(squares, axis=axis))
 
 
-def _unit(out: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    """x / ‖x‖, and 0 at the origin."""
-    zero = equal(out, 0)
+def _norm_partial(out: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    """The conjugate of x / ‖x‖, and 0 at the origin."""
+    zero, shape = equal(out, 0), shape_of(x)
     size = where(zero, 1.0, out)
-    shape = tuple(1 if i in axis else n for i, n in enumerate(shape_of(x)))
-    return where(reshape(zero, shape=shape), 0.0, x / reshape(size, shape=shape))
-
-
-def _norm_jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
-    rate = conjugate(_unit(out, x, axis)) * tangents[0]
-    return reduce_sum(real(rate) if dtype_of(rate).kind == "c" else rate, axis=axis)
-
-
-def _norm_vjp(ct: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> tuple[Any]:
-    shape = tuple(1 if i in axis else n for i, n in enumerate(shape_of(x)))
-    return (_unit(out, x, axis) * reshape(ct, shape=shape),)
+    return where(restore(zero, shape, axis), 0.0, conjugate(x) / restore(size, shape, axis))
 
 
 #: √Σ|x|², with derivative 0 at the origin.
-euclidean_norm = General(
-    _norm,
-    jvp=_norm_jvp,
-    vjp=_norm_vjp,
-    name="norm",
-    batch=lambda size, args, batched, *, axis: euclidean_norm(args[0], axis=shifted(axis)),
-)
+euclidean_norm = reduction(_norm, _norm_partial, name="norm")

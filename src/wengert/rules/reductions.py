@@ -14,10 +14,11 @@ from wengert.core.combinators import (
     General,
     Linear,
     NonDifferentiable,
+    along_axis,
     conjugate,
     reduce_sum,
     reshape,
-    shifted,
+    restore,
 )
 from wengert.core.values import shape_of
 from wengert.rules.elementwise import equal
@@ -26,14 +27,19 @@ from wengert.rules.joining import concatenate
 from wengert.rules.structural import transpose
 
 
-def restore(x: Any, shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
-    """Put reduced axes back, with length 1."""
-    return reshape(x, shape=tuple(1 if i in axis else n for i, n in enumerate(shape)))
+def reduction(
+    fun: Callable[..., Any], partial: Callable[[Any, Any, tuple[int, ...]], Any], *, name: str, keep: str = "out args"
+) -> General:
+    """A function of one array that reduces axes, by its partial derivatives ``partial(out, x, axis)``."""
 
+    def jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
+        return reduce_sum(partial(out, x, axis) * tangents[0], axis=axis)
 
-def _shift_axis(primitive: Callable[[], Any]) -> Callable[..., Any]:
-    """Return the batch rule of a function of one array with a parameter `axis`."""
-    return lambda size, args, batched, *, axis: primitive()(args[0], axis=shifted(axis))
+    def vjp(ct: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> tuple[Any]:
+        return (conjugate(partial(out, x, axis)) * restore(ct, shape_of(x), axis),)
+
+    primitive = General(fun, jvp=jvp, vjp=vjp, name=name, keep=keep, batch=along_axis(lambda: primitive))
+    return primitive
 
 
 # max and min: the derivative is shared equally between ties -----------------------------------------------------------
@@ -44,29 +50,8 @@ def _extremum_weights(out: Any, x: Any, axis: tuple[int, ...]) -> Any:
     return ties / restore(reduce_sum(ties, axis=axis), shape_of(x), axis)
 
 
-def _extremum_jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
-    (t,) = tangents
-    return reduce_sum(_extremum_weights(out, x, axis) * t, axis=axis)
-
-
-def _extremum_vjp(ct: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> tuple[Any]:
-    return (_extremum_weights(out, x, axis) * restore(ct, shape_of(x), axis),)
-
-
-reduce_max = General(
-    lambda x, *, axis: np.maximum.reduce(x, axis=axis),
-    jvp=_extremum_jvp,
-    vjp=_extremum_vjp,
-    name="max",
-    batch=_shift_axis(lambda: reduce_max),
-)
-reduce_min = General(
-    lambda x, *, axis: np.minimum.reduce(x, axis=axis),
-    jvp=_extremum_jvp,
-    vjp=_extremum_vjp,
-    name="min",
-    batch=_shift_axis(lambda: reduce_min),
-)
+reduce_max = reduction(lambda x, *, axis: np.maximum.reduce(x, axis=axis), _extremum_weights, name="max")
+reduce_min = reduction(lambda x, *, axis: np.minimum.reduce(x, axis=axis), _extremum_weights, name="min")
 
 
 # Products -------------------------------------------------------------------------------------------------------------
@@ -127,21 +112,11 @@ def _others(x: Any, axis: tuple[int, ...]) -> Any:
     return transpose(reshape(products, shape=tuple(shape[i] for i in order)), axes=back)
 
 
-def _prod_jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
-    return reduce_sum(_others(x, axis) * tangents[0], axis=axis)
-
-
-def _prod_vjp(ct: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> tuple[Any]:
-    return (conjugate(_others(x, axis)) * restore(ct, shape_of(x), axis),)
-
-
-reduce_prod = General(
+reduce_prod = reduction(
     lambda x, *, axis: np.multiply.reduce(x, axis=axis),
-    jvp=_prod_jvp,
-    vjp=_prod_vjp,
-    keep="args",
+    lambda out, x, axis: _others(x, axis),
     name="prod",
-    batch=_shift_axis(lambda: reduce_prod),
+    keep="args",
 )
 
 
@@ -153,7 +128,7 @@ cumsum = Linear(
     lambda x, *, axis: np.add.accumulate(x, axis=axis),
     _reverse_cumsum,
     name="cumsum",
-    batch=_shift_axis(lambda: cumsum),
+    batch=along_axis(lambda: cumsum),
 )
 
 
@@ -176,29 +151,29 @@ cumprod = General(
     vjp=_cumprod_vjp,
     keep="args",
     name="cumprod",
-    batch=_shift_axis(lambda: cumprod),
+    batch=along_axis(lambda: cumprod),
 )
 
 
 # Functions whose result is an index or a truth value ------------------------------------------------------------------
 
-argmax = NonDifferentiable(lambda x, *, axis: np.argmax(x, axis=axis), name="argmax", batch=_shift_axis(lambda: argmax))
-argmin = NonDifferentiable(lambda x, *, axis: np.argmin(x, axis=axis), name="argmin", batch=_shift_axis(lambda: argmin))
+argmax = NonDifferentiable(lambda x, *, axis: np.argmax(x, axis=axis), name="argmax", batch=along_axis(lambda: argmax))
+argmin = NonDifferentiable(lambda x, *, axis: np.argmin(x, axis=axis), name="argmin", batch=along_axis(lambda: argmin))
 argsort = NonDifferentiable(
     lambda x, *, axis, kind=None: np.argsort(x, axis=axis, kind=kind),
     name="argsort",
-    batch=lambda size, args, batched, *, axis, kind=None: argsort(args[0], axis=shifted(axis), kind=kind),
+    batch=along_axis(lambda: argsort),
 )
 argpartition = NonDifferentiable(
     lambda x, *, kth, axis: np.argpartition(x, kth, axis=axis),
     name="argpartition",
-    batch=lambda size, args, batched, *, kth, axis: argpartition(args[0], kth=kth, axis=shifted(axis)),
+    batch=along_axis(lambda: argpartition),
 )
 reduce_all = NonDifferentiable(
-    lambda x, *, axis: np.logical_and.reduce(x, axis=axis), name="all", batch=_shift_axis(lambda: reduce_all)
+    lambda x, *, axis: np.logical_and.reduce(x, axis=axis), name="all", batch=along_axis(lambda: reduce_all)
 )
 reduce_any = NonDifferentiable(
-    lambda x, *, axis: np.logical_or.reduce(x, axis=axis), name="any", batch=_shift_axis(lambda: reduce_any)
+    lambda x, *, axis: np.logical_or.reduce(x, axis=axis), name="any", batch=along_axis(lambda: reduce_any)
 )
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import conjugate, narrow, real, strong_scale
-from wengert.core.values import Value, dtype_of, shape_of, zeros_of
+from wengert.core.combinators import conjugate, narrow, real_part, strong_scale
+from wengert.core.values import Value, shape_of, zeros_of
 from wengert.rules.contraction import matmul, swap_last
 from wengert.rules.elementwise import equal, where
 from wengert.rules.linalg import Stacked, adjoint, as_row, diagonal, hermitian, hermitian_transpose, solve
@@ -57,10 +57,6 @@ def is_constant(c: Any) -> bool:
             return False
         c = c.parts[0]
     return True
-
-
-def _real(x: Any) -> Any:
-    return real(x) if dtype_of(x).kind == "c" else x
 
 
 def _ratio(rise: Any, gap: Any, constant: bool) -> Any:
@@ -103,7 +99,7 @@ def _hermitian_jvp(tangents: Sequence[Any], out: Any, a: Any, c: Any, w: Any, v:
 def _hermitian_vjp(ct: Any, out: Any, a: Any, c: Any, w: Any, v: Any, *, constant: bool) -> tuple[Any, ...]:
     inner, inside = _hermitian_turned(ct, c, w, v, constant)
     ca = hermitian_transpose(matmul(v, matmul(inner, adjoint(v))))
-    return ca, as_row(_real(diagonal(inside))), None, None
+    return ca, as_row(real_part(diagonal(inside))), None, None
 
 
 #: S for the Hermitian matrix in the lower triangle of a.
@@ -186,7 +182,7 @@ def _singular_jvp(tangents: Sequence[Any], out: Any, a: Any, c: Any, u: Any, s: 
 
 def _singular_vjp(ct: Any, out: Any, a: Any, c: Any, u: Any, s: Any, vh: Any, *, constant: bool) -> tuple[Any, ...]:
     turned, inside = _singular_turned(ct, c, u, s, vh, constant)
-    return turned, as_row(_real(diagonal(inside))), None, None, None
+    return turned, as_row(real_part(diagonal(inside))), None, None, None
 
 
 #: S for the reduced singular value decomposition of a.

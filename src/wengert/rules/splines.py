@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import scipy.ndimage
 
-from wengert.core.combinators import Linear
+from wengert.core.combinators import Linear, along_axis
 from wengert.core.values import ArrayType, shape_of
 from wengert.rules.contraction import matmul
 from wengert.rules.structural import move_axis
@@ -38,9 +37,5 @@ def _transpose(ct: Any, x: ArrayType, *, axis: int, order: int, mode: str) -> An
     return ends * spline_filter(ct / ends, axis=axis, order=order, mode=mode)
 
 
-def _batch(size: int, args: Sequence[Any], batched: Sequence[bool], *, axis: int, order: int, mode: str) -> Any:
-    return spline_filter(args[0], axis=axis + 1, order=order, mode=mode)
-
-
 #: Coefficients of the spline through x along an axis, continued by one of the modes "mirror", "reflect", "grid-wrap".
-spline_filter = Linear(_spline_filter, _transpose, name="spline_filter", batch=_batch)
+spline_filter = Linear(_spline_filter, _transpose, name="spline_filter", batch=along_axis(lambda: spline_filter))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Elementwise, General, align, conjugate, real, strong_scale
+from wengert.core.combinators import Elementwise, General, align, conjugate, real_part, strong_scale
 from wengert.rules.elementwise import (
     cos,
     equal,
@@ -26,7 +26,7 @@ from wengert.rules.elementwise import (
     square,
     where,
 )
-from wengert.rules.special.common import is_complex, part, sp, typed
+from wengert.rules.special.common import part, sp, typed
 
 # Carlson's integrals --------------------------------------------------------------------------------------------------
 
@@ -146,14 +146,14 @@ def _elliprg_partial(y: Any, z: Any, x: Any) -> Any:
 
 def _elliprc_partial_x(x: Any, y: Any) -> Any:
     """R_C(x, y) = R_F(x, y, y), for negative y its principal value, which R_D does not have."""
-    regular = greater(real(y) if is_complex(y) else y, 0.0)
+    regular = greater(real_part(y), 0.0)
     u, v = where(regular, x, 1.0), where(regular, y, 1.0)
     s, t = where(regular, 1.0, x), where(regular, 2.0, y)
     return where(regular, -elliprd(v, v, u) / 6, 0.5 * (elliprc(s, t) - reciprocal(sqrt(s))) / (t - s))
 
 
 def _elliprc_partial_y(x: Any, y: Any) -> Any:
-    regular = greater(real(y) if is_complex(y) else y, 0.0)
+    regular = greater(real_part(y), 0.0)
     u, v = where(regular, x, 1.0), where(regular, y, 1.0)
     s, t = where(regular, 1.0, x), where(regular, 2.0, y)
     root = sqrt(s)
@@ -163,7 +163,7 @@ def _elliprc_partial_y(x: Any, y: Any) -> Any:
 
 def _elliprj_partial(x: Any, y: Any, z: Any, p: Any) -> Any:
     """With respect to z. For negative p, where R_J is a principal value, by partial fractions."""
-    regular = greater(real(p) if is_complex(p) else p, 0.0)
+    regular = greater(real_part(p), 0.0)
     q = where(regular, -1.0, p)
     quotient = 0.5 * (elliprj(x, y, z, q) - elliprd(x, y, z)) / (q - z)
     return where(regular, -0.75 * _integral(x, y, z, (1, 1, 3, 2), where(regular, p, 1.0)), quotient)
@@ -171,7 +171,7 @@ def _elliprj_partial(x: Any, y: Any, z: Any, p: Any) -> Any:
 
 def _elliprj_partial_p(x: Any, y: Any, z: Any, p: Any) -> Any:
     """For negative p by the others, as R_J is homogeneous of degree -3/2."""
-    regular = greater(real(p) if is_complex(p) else p, 0.0)
+    regular = greater(real_part(p), 0.0)
     q = where(regular, -1.0, p)
     total = 1.5 * elliprj(x, y, z, q)
     for a, b, c in ((y, z, x), (x, z, y), (x, y, z)):

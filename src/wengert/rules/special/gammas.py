@@ -7,7 +7,7 @@ from typing import Any
 
 import scipy.special
 
-from wengert.core.combinators import Elementwise, NonDifferentiable, _cast, real
+from wengert.core.combinators import Elementwise, NonDifferentiable, _cast, real_part
 from wengert.core.values import dtype_of
 from wengert.rules.elementwise import (
     cos,
@@ -21,7 +21,7 @@ from wengert.rules.elementwise import (
     sin,
     where,
 )
-from wengert.rules.special.common import is_complex, real_only, sp, typed, unknown, without_rule
+from wengert.rules.special.common import real_only, sp, typed, unknown, without_rule
 from wengert.rules.special.logistic import xlog1py, xlogy
 
 gammaln = Elementwise(sp.gammaln, lambda x: digamma(x))
@@ -66,7 +66,7 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
 
 def _rgamma_slope(out: Any, x: Any) -> Any:
     """-ψ(x)/Γ(x), in the left half plane, which has the poles of ψ, by reflection: 1/Γ(x) = sin(πx)·Γ(1-x)/π."""
-    left = less(real(x) if is_complex(x) else x, 0.5)
+    left = less(real_part(x), 0.5)
     t, u = where(left, x, 0.0), where(left, 0.5, x)
     angle = math.pi * t
     reflected = gamma(1 - t) * (cos(angle) - sin(angle) * digamma(1 - t) / math.pi)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import General, NonDifferentiable, broadcast_to, conjugate, reduce_sum, shifted
+from wengert.core.combinators import General, NonDifferentiable, along_axis, reduce_sum, restore, shifted
 from wengert.core.values import shape_of
 from wengert.rules.elementwise import exp
-from wengert.rules.reductions import restore
+from wengert.rules.joining import as_batch
+from wengert.rules.reductions import reduction
 from wengert.rules.special.common import ratio, sp
 
 
@@ -20,21 +21,11 @@ def _terms(x: Any, b: Any, axis: tuple[int, ...]) -> Any:
     return ratio(e, restore(reduce_sum(e if b is None else b * e, axis=axis), shape_of(e), axis))
 
 
-def _logsumexp_jvp(tangents: Sequence[Any], out: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
-    return reduce_sum(_terms(x, None, axis) * tangents[0], axis=axis)
-
-
-def _logsumexp_vjp(ct: Any, out: Any, x: Any, *, axis: tuple[int, ...]) -> tuple[Any]:
-    return (conjugate(_terms(x, None, axis)) * restore(ct, shape_of(x), axis),)
-
-
-logsumexp = General(
+logsumexp = reduction(
     lambda x, *, axis: sp.logsumexp(x, axis=axis),
-    jvp=_logsumexp_jvp,
-    vjp=_logsumexp_vjp,
-    keep="args",
+    lambda out, x, axis: _terms(x, None, axis),
     name="logsumexp",
-    batch=lambda size, args, batched, *, axis: logsumexp(args[0], axis=shifted(axis)),
+    keep="args",
 )
 
 
@@ -62,8 +53,7 @@ weighted_logsumexp = General(
     keep="args",
     name="weighted_logsumexp",
     batch=lambda size, args, batched, *, axis: weighted_logsumexp(
-        *(x if flag else broadcast_to(x, shape=(size, *shape_of(x))) for x, flag in zip(args, batched, strict=True)),
-        axis=shifted(axis),
+        *map(as_batch, (size, size), args, batched), axis=shifted(axis)
     ),
 )
 
@@ -74,6 +64,4 @@ def _largest(x: Any, *, axis: tuple[int, ...]) -> Any:
 
 
 #: Maximum with axes kept, 0 where it is not finite: a constant to subtract before exponentiating.
-shift = NonDifferentiable(
-    _largest, name="shift", batch=lambda size, args, batched, *, axis: shift(args[0], axis=shifted(axis))
-)
+shift = NonDifferentiable(_largest, name="shift", batch=along_axis(lambda: shift))
