@@ -221,6 +221,61 @@ def test_views(what, run, layout):
         np.testing.assert_array_equal(contents[0], after[0])
 
 
+def _f_plus_c(a: Any) -> Any:
+    a += np.arange(12.0).reshape(3, 4)
+    return a
+
+
+def _part_of_written(a: Any) -> Any:
+    a[0] = 1.0
+    return a[1:, 1:]
+
+
+def _written_part(a: Any) -> Any:
+    a.real[1:] = 0.0
+    return a
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+@pytest.mark.parametrize(
+    "make",
+    [
+        _f_plus_c,
+        _part_of_written,
+        _written_part,
+        lambda a: a.copy(),
+        lambda a: a.copy("A"),
+        lambda a: np.copy(a[:, ::2]),
+        lambda a: a[:2].astype(a.dtype),
+        lambda a: wnp.array(a[::-1], ndmin=3),
+        lambda a: a.T[1:].ravel("K"),
+        lambda a: np.reshape(a, (4, 3), order="A"),
+    ],
+)
+def test_results_are_laid_out_as_in_numpy(make, dtype):
+    def reshaped(a: Any) -> Any:
+        b = 1.0 * make(a)  # the results of elementwise functions come in the order of their arguments
+        b.T.reshape(-1)[1] = 5.0
+        b.reshape(-1)[2] = 7.0
+        return b
+
+    for order in "CF":
+        a = np.asarray(np.arange(12.0).reshape(3, 4) + (2j if dtype is complex else 0.0), order=order)
+        np.testing.assert_array_equal(vjp(reshaped, a)[0], reshaped(a.copy("K")))
+
+
+def test_empty_views_of_read_only_views_are_read_only():
+    def f(a: Any) -> Any:
+        for part in (np.diagonal(a[:0]).reshape(1, -1), sliding_window_view(a[:0], 2, axis=1).ravel()):
+            for key in (..., (), np.array(False), np.zeros(len(part), bool)):
+                with pytest.raises(ValueError, match="read-only"):
+                    part[key] = 1.0
+        return np.sum(a)
+
+    f(ROWS)
+    grad(f)(ROWS)
+
+
 def test_parts_of_complex_arrays():
     def run(namespace: Any, z: Any) -> Any:
         z.imag[0] = z.real[1]

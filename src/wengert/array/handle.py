@@ -24,10 +24,11 @@ import numpy as np
 from wengert import config
 from wengert.array.holder import Holder, Writes, plain_bool
 from wengert.array.keys import normalise_key
+from wengert.array.layout import arranged
 from wengert.array.steps import BroadcastStep, IndexStep, PartStep, PlaceStep, TransposeStep
 from wengert.core import combinators
 from wengert.core.staging import Staged
-from wengert.core.values import Value, dtype_of, shape_of
+from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules import operators
 from wengert.rules.elementwise import where
@@ -185,6 +186,7 @@ class Array(Holder):
         return index(self._peek(), spec=spec, copy=True)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        self._require_mutable()
         spec, arrays, expand = normalise_key(key, self, unwrap, writing=True)
         if spec is None:  # a batched mask
             mask = arrays[0]
@@ -226,7 +228,6 @@ class Array(Holder):
 
     def _write(self, value: Any, arrays: Sequence[Any], spec: tuple[Any, ...]) -> None:
         """Carry out x[key] = value on the handle itself."""
-        self._require_mutable()
         writes = self._writes
         owned = writes is not None and writes.owned
         self._rebind(index_update(self._value, value, *arrays, spec=spec, donate=owned), owned=True)
@@ -238,7 +239,13 @@ class Array(Holder):
     def _replace(self, value: Any) -> None:
         """Overwrite all elements with a value of the same shape and dtype."""
         self._require_mutable()
-        self._rebind(value, owned=False)
+        self._rebind(arranged(value, self._strides()), owned=False)
+
+    def _strides(self) -> tuple[int, ...]:
+        """The strides that this array, which is not a view, has in NumPy."""
+        writes = self._writes
+        known = None if writes is None else writes.strides
+        return representative(self._value).strides if known is None else known
 
     def _require_mutable(self) -> None:
         if not self.is_mutable and not config.array_api:  # the standard knows arrays without axes, and no scalars
@@ -311,14 +318,11 @@ def wrap(value: Any) -> Any:
     return value
 
 
-def wrap_array(value: Any, order: str = "K") -> Array:
-    """Make a handle for what is an array in NumPy, and no scalar; order "C" or "F" says how NumPy lays it out."""
-    array = wrap(value)
+def wrap_array(value: Any, strides: tuple[int, ...] | None = None) -> Array:
+    """Make a handle for what is an array in NumPy, and no scalar, with the strides that it has there."""
+    array = wrap(value if strides is None else arranged(value, strides))
     array._writes = writes = Writes(0, False)
-    if order in ("C", "F"):
-        itemsize, shape = dtype_of(value).itemsize, shape_of(value)
-        steps = np.cumprod((itemsize, *(shape[::-1] if order == "C" else shape)))[:-1]
-        writes.strides = tuple(int(s) for s in (steps[::-1] if order == "C" else steps))
+    writes.strides = strides
     return array
 
 

@@ -152,4 +152,5 @@ class PartStep(NamedTuple):
     locate = _nowhere
 
 
+READ_ONLY = (BroadcastStep, DiagonalStep, WindowStep)
 Step = IndexStep | PlaceStep | TransposeStep | ReshapeStep | BroadcastStep | DiagonalStep | WindowStep | PartStep

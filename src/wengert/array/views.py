@@ -13,7 +13,8 @@ import numpy as np
 
 from wengert.array.handle import Array, wrap, wrap_array
 from wengert.array.holder import has_batch
-from wengert.array.steps import BroadcastStep, IndexStep, PlaceStep, ReshapeStep, Step, TransposeStep
+from wengert.array.layout import arranged, laid_out
+from wengert.array.steps import READ_ONLY, BroadcastStep, IndexStep, PlaceStep, ReshapeStep, Step, TransposeStep
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.rules.indexing import index, index_update
@@ -86,7 +87,12 @@ class View(Array):
             self._base._write(value, (), position)
 
     def _replace(self, value: Any) -> None:
+        self._require_mutable()
         self._write_through(value)
+
+    def _require_mutable(self) -> None:
+        if any(isinstance(step, READ_ONLY) for step in self._steps):
+            raise ValueError("assignment destination is read-only")
 
     def _write_through(self, part: Any) -> None:
         base = self._base
@@ -97,7 +103,7 @@ class View(Array):
         owned = writes is not None and writes.owned
         for depth in range(len(self._steps) - 1, -1, -1):
             part = self._steps[depth].write(values[depth], part, owned and depth == 0)
-        base._rebind(part, owned=isinstance(self._steps[0], (IndexStep, PlaceStep)))
+        base._rebind(arranged(part, base._strides()), owned=isinstance(self._steps[0], (IndexStep, PlaceStep)))
 
     def _is_part(self, base: Array, spec: tuple[Any, ...], places: Sequence[Any]) -> bool:
         if self._base is not base or len(self._steps) != 1:
@@ -167,9 +173,11 @@ def layout_of(x: Array) -> Any:
     value, writes = base._peek(), base._writes
     plain = representative(value)
     if not isinstance(plain, np.ndarray):
-        return plain
+        if not steps:
+            return plain
+        plain = np.asarray(plain)
     if writes is not None and writes.strides is not None:
-        plain = _laid_out(plain.shape, plain.dtype, writes.strides)
+        plain = laid_out(plain.shape, plain.dtype, writes.strides)
     if has_batch(value):
         plain = np.empty_like(plain)  # in a batch the example itself may lie scattered
     for step in steps:
@@ -177,23 +185,15 @@ def layout_of(x: Array) -> Any:
     return plain
 
 
-def _laid_out(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> np.ndarray:
-    """Return an uninitialised array with the given strides."""
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    ends = [stride * (n - 1) for stride, n in zip(strides, shape, strict=True)]
-    first = -sum(e for e in ends if e < 0)
-    size = first + sum(e for e in ends if e > 0) + dtype.itemsize
-    return np.ndarray(shape, dtype, np.empty(size, np.uint8), first, strides)
-
-
 def take_reshape(x: Array, shape: tuple[int, ...]) -> Array:
     """Reshape an Array: a view exactly where NumPy returns one, else a copy."""
     plain = layout_of(x)
-    if isinstance(plain, np.ndarray) and np.may_share_memory(plain, plain.reshape(shape)):
+    if isinstance(plain, np.ndarray) and (not plain.size or np.may_share_memory(plain, plain.reshape(shape))):
         return x._take_view(ReshapeStep(shape))
     value = combinators.reshape(x.immutable_value, shape=shape)
-    return wrap_array(value) if isinstance(value, Value) and (shape or x.is_mutable) else wrap(value)
+    if isinstance(value, Value) and (shape or x.is_mutable):
+        return wrap_array(value, np.empty(shape, dtype_of(value)).strides)
+    return wrap(value)
 
 
 def take_transpose(x: Array, axes: tuple[int, ...]) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from wengert import config
 from wengert.array import NUMPY_FUNCTIONS, Array, layout_of, unwrap, wrap_array, wrap_owned
 from wengert.core import combinators
-from wengert.core.values import Value, dtype_of, is_transforming, shape_of
+from wengert.core.values import Value, dtype_of, is_transforming, representative, shape_of
 from wengert.errors import ConcretizationError, fail
 from wengert.numpy.dispatch import as_array, check_device, concrete, describe, has_traced, is_concrete
 from wengert.numpy.joining import concatenate
@@ -198,7 +198,11 @@ def _array(
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     if not isinstance(value, Value):
         return wrap_owned(np.array(value, order=order))  # type: ignore[call-overload]
-    return wrap_array(value, order) if handles else value
+    if not handles:
+        return value
+    plain = layout_of(object) if isinstance(object, Array) else representative(value)
+    plain = np.reshape(plain, (1,) * max(missing, 0) + np.shape(plain))
+    return wrap_array(value, np.empty_like(plain, dtype_of(value), order).strides)  # type: ignore[call-overload]
 
 
 def _is_ordered(x: Array, order: str) -> bool:

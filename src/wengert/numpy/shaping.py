@@ -41,9 +41,14 @@ def _memory_order(a: Any, order: str) -> str:
     if order not in ("C", "F", "A", "K"):
         raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
     if order in ("A", "K"):
-        value = representative(a._peek() if isinstance(a, Array) else a)
-        return "F" if isinstance(value, np.ndarray) and value.flags.fnc else "C"
+        plain = _layout(a)
+        return "F" if isinstance(plain, np.ndarray) and plain.flags.fnc else "C"
     return order
+
+
+def _layout(a: Any) -> Any:
+    """Return something plain that lies in memory as `a` does in NumPy."""
+    return layout_of(a) if isinstance(a, Array) else representative(a)
 
 
 @implements(np.reshape)
@@ -70,8 +75,7 @@ def ravel(a: Any, order: str = "C") -> Any:
     """A view where NumPy returns one."""
     a = as_array(a)
     if order == "K" and len(shape_of(a)) > 1:
-        value = representative(a._peek() if isinstance(a, Array) else a)
-        steps = [-abs(s) for s in value.strides]
+        steps = [-abs(s) for s in _layout(a).strides]
         return reshape(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]), (-1,))
     flat = reshape(a, (-1,), order="A" if order == "K" else order)
     if isinstance(a, Array) and a.is_mutable:
@@ -325,7 +329,7 @@ def copy_of(a: Any, order: Any = "K") -> Any:
     value = a.immutable_value
     if isinstance(value, np.ndarray):
         return wrap_owned(np.array(value, order=order))
-    return wrap_array(value, order) if a.is_mutable else wrap(value)
+    return wrap_array(value, np.empty_like(layout_of(a), order=order).strides) if a.is_mutable else wrap(value)
 
 
 @implements(np.copy)

@@ -97,7 +97,8 @@ ldexp = Linear(
 
 def _from_parts(x: Any, y: Any) -> Any:
     dtype = np.result_type(np.result_type(x, y), np.complex64)  # of two Python numbers it is complex128
-    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), dtype)
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+    out = np.empty_like(x if np.shape(x) == shape else y, dtype, shape=shape)  # in the memory order of x
     out.real, out.imag = x, y
     return out
 

@@ -43,7 +43,7 @@ def make_key(spec: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 def _index(x: Any, *arrays: Any, spec: tuple[Any, ...], copy: bool = False) -> Any:
     part = x[make_key(spec, arrays)]
-    return part.copy() if copy and isinstance(part, np.ndarray) else part
+    return part.copy("K") if copy and isinstance(part, np.ndarray) else part
 
 
 def _writable(x: Any, donate: bool) -> np.ndarray:
