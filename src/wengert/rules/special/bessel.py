@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Callable
 from typing import Any
 
 import scipy.special
 
 from wengert.core.combinators import Elementwise, imag, real
+from wengert.core.primitive import Primitive
 from wengert.rules.elementwise import absolute, equal, exp, less, maximum, power, sign, sqrt, square, where
-from wengert.rules.special.common import lower, real_only, several, sp, typed, unknown
+from wengert.rules.special.common import in_last, lower, real_only, several, sp, typed, unknown
 from wengert.rules.special.gammas import rgamma
 
 # Bessel functions (DLMF 10.6, 10.29) ----------------------------------------------------------------------------------
@@ -31,35 +33,23 @@ i0e = Elementwise(sp.i0e, lambda out, x: i1e(x) - sign(x) * out)
 i1e = Elementwise(sp.i1e, lambda out, x: 0.5 * (i0e(x) + ive(2, x)) - sign(x) * out)
 k0e = Elementwise(sp.k0e, lambda out, x: out - k1e(x))
 k1e = Elementwise(sp.k1e, lambda out, x: out - 0.5 * (k0e(x) + kve(2, x)))
-jv = Elementwise(sp.jv, unknown("jv", "its order"), lambda x, y: 0.5 * (jv(x - 1, y) - jv(x + 1, y)))
-yv = Elementwise(sp.yv, unknown("yv", "its order"), lambda x, y: 0.5 * (yv(x - 1, y) - yv(x + 1, y)))
-iv = Elementwise(sp.iv, unknown("iv", "its order"), lambda x, y: 0.5 * (iv(x - 1, y) + iv(x + 1, y)))
-kv = Elementwise(sp.kv, unknown("kv", "its order"), lambda x, y: -0.5 * (kv(x - 1, y) + kv(x + 1, y)))
-yn = Elementwise(sp.yn, unknown("yn", "its order"), lambda x, y: 0.5 * (yn(x - 1, y) - yn(x + 1, y)))
-kn = Elementwise(sp.kn, unknown("kn", "its order"), lambda x, y: -0.5 * (kn(x - 1, y) + kn(x + 1, y)))
-jve = Elementwise(real_only(sp.jve), unknown("jve", "its order"), lambda x, y: 0.5 * (jve(x - 1, y) - jve(x + 1, y)))
-yve = Elementwise(real_only(sp.yve), unknown("yve", "its order"), lambda x, y: 0.5 * (yve(x - 1, y) - yve(x + 1, y)))
-ive = Elementwise(
-    real_only(sp.ive),
-    unknown("ive", "its order"),
-    lambda out, x, y: 0.5 * (ive(x - 1, y) + ive(x + 1, y)) - sign(y) * out,
+jv = in_last(sp.jv, lambda x, y: 0.5 * (jv(x - 1, y) - jv(x + 1, y)), "its order")
+yv = in_last(sp.yv, lambda x, y: 0.5 * (yv(x - 1, y) - yv(x + 1, y)), "its order")
+iv = in_last(sp.iv, lambda x, y: 0.5 * (iv(x - 1, y) + iv(x + 1, y)), "its order")
+kv = in_last(sp.kv, lambda x, y: -0.5 * (kv(x - 1, y) + kv(x + 1, y)), "its order")
+yn = in_last(sp.yn, lambda x, y: 0.5 * (yn(x - 1, y) - yn(x + 1, y)), "its order")
+kn = in_last(sp.kn, lambda x, y: -0.5 * (kn(x - 1, y) + kn(x + 1, y)), "its order")
+jve = in_last(real_only(sp.jve), lambda x, y: 0.5 * (jve(x - 1, y) - jve(x + 1, y)), "its order")
+yve = in_last(real_only(sp.yve), lambda x, y: 0.5 * (yve(x - 1, y) - yve(x + 1, y)), "its order")
+ive = in_last(real_only(sp.ive), lambda out, x, y: 0.5 * (ive(x - 1, y) + ive(x + 1, y)) - sign(y) * out, "its order")
+kve = in_last(sp.kve, lambda out, x, y: out - 0.5 * (kve(x - 1, y) + kve(x + 1, y)), "its order")
+hankel1 = in_last(sp.hankel1, lambda x, y: 0.5 * (hankel1(x - 1, y) - hankel1(x + 1, y)), "its order")
+hankel2 = in_last(sp.hankel2, lambda x, y: 0.5 * (hankel2(x - 1, y) - hankel2(x + 1, y)), "its order")
+hankel1e = in_last(
+    sp.hankel1e, lambda out, x, y: 0.5 * (hankel1e(x - 1, y) - hankel1e(x + 1, y)) - 1j * out, "its order"
 )
-kve = Elementwise(sp.kve, unknown("kve", "its order"), lambda out, x, y: out - 0.5 * (kve(x - 1, y) + kve(x + 1, y)))
-hankel1 = Elementwise(
-    sp.hankel1, unknown("hankel1", "its order"), lambda x, y: 0.5 * (hankel1(x - 1, y) - hankel1(x + 1, y))
-)
-hankel2 = Elementwise(
-    sp.hankel2, unknown("hankel2", "its order"), lambda x, y: 0.5 * (hankel2(x - 1, y) - hankel2(x + 1, y))
-)
-hankel1e = Elementwise(
-    sp.hankel1e,
-    unknown("hankel1e", "its order"),
-    lambda out, x, y: 0.5 * (hankel1e(x - 1, y) - hankel1e(x + 1, y)) - 1j * out,
-)
-hankel2e = Elementwise(
-    sp.hankel2e,
-    unknown("hankel2e", "its order"),
-    lambda out, x, y: 0.5 * (hankel2e(x - 1, y) - hankel2e(x + 1, y)) + 1j * out,
+hankel2e = in_last(
+    sp.hankel2e, lambda out, x, y: 0.5 * (hankel2e(x - 1, y) - hankel2e(x + 1, y)) + 1j * out, "its order"
 )
 
 # For complex z the factors exp(-|Im z|) of jve and yve, and exp(-|Re z|) of ive, are not holomorphic. With exp(iσz) and
@@ -99,36 +89,21 @@ ive_holomorphic = Elementwise(
 # Spherical Bessel functions (DLMF 10.51) ------------------------------------------------------------------------------
 
 
-def _spherical(function: Any) -> Any:
-    """The function without its flag; SciPy's are Python functions of an integer order."""
+def _spherical(function: Any, sign: int, outer: int = 1) -> tuple[Primitive, Callable[[Any, Any], Any]]:
+    """SciPy's Python function of an integer order, without its flag, and the derivative."""
 
-    def value(n: Any, z: Any) -> Any:
-        return function(n, z)
+    def slope(n: Any, z: Any) -> Any:
+        total = n * value(lower(n), z) + sign * (n + 1) * value(n + 1, z)
+        return (total if outer == 1 else -total) / (2 * n + 1)
 
-    value.__name__ = function.__name__
-    return value
+    value = in_last(lambda n, z: function(n, z), lambda x, y: slope(x, y), "its order", name=function.__name__)
+    return value, slope
 
 
-spherical_jn = Elementwise(
-    _spherical(scipy.special.spherical_jn),
-    unknown("spherical_jn", "its order"),
-    lambda x, y: (x * spherical_jn(lower(x), y) - (x + 1) * spherical_jn(x + 1, y)) / (2 * x + 1),
-)
-spherical_yn = Elementwise(
-    _spherical(scipy.special.spherical_yn),
-    unknown("spherical_yn", "its order"),
-    lambda x, y: (x * spherical_yn(lower(x), y) - (x + 1) * spherical_yn(x + 1, y)) / (2 * x + 1),
-)
-spherical_in = Elementwise(
-    _spherical(scipy.special.spherical_in),
-    unknown("spherical_in", "its order"),
-    lambda x, y: (x * spherical_in(lower(x), y) + (x + 1) * spherical_in(x + 1, y)) / (2 * x + 1),
-)
-spherical_kn = Elementwise(
-    _spherical(scipy.special.spherical_kn),
-    unknown("spherical_kn", "its order"),
-    lambda x, y: -(x * spherical_kn(lower(x), y) + (x + 1) * spherical_kn(x + 1, y)) / (2 * x + 1),
-)
+spherical_jn, spherical_jn_slope = _spherical(scipy.special.spherical_jn, -1)
+spherical_yn, spherical_yn_slope = _spherical(scipy.special.spherical_yn, -1)
+spherical_in, spherical_in_slope = _spherical(scipy.special.spherical_in, 1)
+spherical_kn, spherical_kn_slope = _spherical(scipy.special.spherical_kn, 1, -1)
 
 # Airy functions (DLMF 9.2) --------------------------------------------------------------------------------------------
 
@@ -175,8 +150,8 @@ def _second_ker(x: Any) -> Any:
 
 # Struve functions (DLMF 11.4) -----------------------------------------------------------------------------------------
 
-struve = Elementwise(sp.struve, unknown("struve", "its order"), lambda x, y: _struve_slope(x, y, struve, -1))
-modstruve = Elementwise(sp.modstruve, unknown("modstruve", "its order"), lambda x, y: _struve_slope(x, y, modstruve, 1))
+struve = in_last(sp.struve, lambda x, y: _struve_slope(x, y, struve, -1), "its order")
+modstruve = in_last(sp.modstruve, lambda x, y: _struve_slope(x, y, modstruve, 1), "its order")
 
 
 def _struve_slope(v: Any, x: Any, function: Any, sign: int) -> Any:

@@ -54,6 +54,14 @@ def unknown(name: str, what: str) -> Callable[[Any], NoReturn]:
     return partial
 
 
+def in_last(
+    function: Callable[..., Any], partial: Callable[..., Any], *others: str, singular: bool = False, name: str = ""
+) -> Primitive:
+    """A function with a derivative in its last argument only; `others` says what those before it are."""
+    name = name or function.__name__
+    return Elementwise(function, *(unknown(name, what) for what in others), partial, singular=singular, name=name)
+
+
 def without_rule(function: Any) -> Primitive:
     """A function of which no partial derivative has a closed form."""
     name = function.__name__
@@ -75,9 +83,7 @@ def real_only(function: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def several(
-    function: Callable[..., Any], derivatives: Callable[[Any, Any], Sequence[Any]], name: str = ""
-) -> Primitive:
+def several(function: Callable[..., Any], derivatives: Callable[[Any, Any], Sequence[Any]]) -> Primitive:
     """A function of one argument with several results, whose derivatives are ``derivatives(out, x)``."""
 
     def jvp(tangents: Sequence[Any], out: Any, x: Any) -> tuple[Any, ...]:
@@ -95,7 +101,7 @@ def several(
         jvp=jvp,
         vjp=vjp,
         multiple=True,
-        name=name or function.__name__,
+        name=function.__name__,
         batch=lambda size, args, batched: primitive(args[0]),
     )
     return primitive
@@ -142,8 +148,6 @@ def with_slope(
     ``curvature(value, slope, *args)`` is the second derivative, from the differential equation. `others` describes the
     other arguments, which have no derivative. The last argument comes in units of `unit`.
     """
-    name = function.__name__
-    orders = [unknown(name, what) for what in others]
     of_all = _OF_ALL[len(others) + 1]
 
     def first(*args: Any) -> Any:
@@ -153,8 +157,9 @@ def with_slope(
         out = curvature(value(*args), slope(*args), *args)
         return out if unit == 1 else unit * out
 
-    value = Elementwise(part(function, 0), *orders, of_all(first), name=name)
-    slope = Elementwise(part(function, 1), *orders, of_all(second), name=f"{name}_slope")
+    name = function.__name__
+    value = in_last(part(function, 0), of_all(first), *others, name=name)
+    slope = in_last(part(function, 1), of_all(second), *others, name=f"{name}_slope")
     return value, slope
 
 

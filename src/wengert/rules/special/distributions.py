@@ -33,17 +33,14 @@ from wengert.rules.elementwise import (
     where,
 )
 from wengert.rules.implicit import gamma_rate, t_rate
-from wengert.rules.special.common import sp, typed, unknown
+from wengert.rules.special.common import in_last, sp, typed, unknown
 from wengert.rules.special.error_functions import erf, ndtri
 from wengert.rules.special.gammas import beta_density, betaln, gamma_density
 from wengert.rules.special.incomplete import beta_other_shape, beta_shape, gamma_shape
 from wengert.rules.special.logistic import exprel_slope, xlogy
 
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
-
-
-def _integer(name: str, which: str) -> Any:
-    return unknown(name, f"its {which} argument, an integer")
+_FIRST, _SECOND = (f"its {which} argument, an integer" for which in ("first", "second"))
 
 
 # Gamma, chi-square and Poisson distributions --------------------------------------------------------------------------
@@ -103,9 +100,7 @@ chdtriv = Elementwise(
 )
 pdtr = Elementwise(sp.pdtr, None, lambda x, y: -gamma_density(floor(x) + 1, y), singular=True)
 pdtrc = Elementwise(sp.pdtrc, None, lambda x, y: gamma_density(floor(x) + 1, y), singular=True)
-pdtri = Elementwise(
-    sp.pdtri, _integer("pdtri", "first"), lambda out, x: -reciprocal(gamma_density(x + 1, out)), singular=True
-)
+pdtri = in_last(sp.pdtri, lambda out, x: -reciprocal(gamma_density(x + 1, out)), _FIRST, singular=True)
 pdtrik = Elementwise(
     sp.pdtrik,
     lambda out, x, y: typed(-reciprocal(gamma_shape(out + 1, y)), x),
@@ -138,16 +133,14 @@ btdtrib = Elementwise(
     lambda out, x, z: typed(-beta_density(x, out, z) / beta_other_shape(x, out, z), z),
     singular=True,
 )
-bdtr = Elementwise(
-    sp.bdtr, None, _integer("bdtr", "second"), lambda x, y, z: -_binomial_density(x, y, z), singular=True
-)
+bdtr = Elementwise(sp.bdtr, None, unknown("bdtr", _SECOND), lambda x, y, z: -_binomial_density(x, y, z), singular=True)
 bdtrc = Elementwise(
-    sp.bdtrc, None, _integer("bdtrc", "second"), lambda x, y, z: _binomial_density(x, y, z), singular=True
+    sp.bdtrc, None, unknown("bdtrc", _SECOND), lambda x, y, z: _binomial_density(x, y, z), singular=True
 )
 bdtri = Elementwise(
     sp.bdtri,
     None,
-    _integer("bdtri", "second"),
+    unknown("bdtri", _SECOND),
     lambda out, x, y: -reciprocal(_binomial_density(x, y, out)),
     singular=True,
 )
@@ -165,27 +158,9 @@ bdtrin = Elementwise(
     lambda out, x, z: typed(-beta_density(x + 1, out - x, z) / beta_other_shape(x + 1, out - x, z), z),
     singular=True,
 )
-nbdtr = Elementwise(
-    sp.nbdtr,
-    _integer("nbdtr", "first"),
-    _integer("nbdtr", "second"),
-    lambda x, y, z: beta_density(y, x + 1, z),
-    singular=True,
-)
-nbdtrc = Elementwise(
-    sp.nbdtrc,
-    _integer("nbdtrc", "first"),
-    _integer("nbdtrc", "second"),
-    lambda x, y, z: -beta_density(y, x + 1, z),
-    singular=True,
-)
-nbdtri = Elementwise(
-    sp.nbdtri,
-    _integer("nbdtri", "first"),
-    _integer("nbdtri", "second"),
-    lambda out, x, y: reciprocal(beta_density(y, x + 1, out)),
-    singular=True,
-)
+nbdtr = in_last(sp.nbdtr, lambda x, y, z: beta_density(y, x + 1, z), _FIRST, _SECOND, singular=True)
+nbdtrc = in_last(sp.nbdtrc, lambda x, y, z: -beta_density(y, x + 1, z), _FIRST, _SECOND, singular=True)
+nbdtri = in_last(sp.nbdtri, lambda out, x, y: reciprocal(beta_density(y, x + 1, out)), _FIRST, _SECOND, singular=True)
 nbdtrik = Elementwise(
     sp.nbdtrik,
     lambda out, x, y, z: typed(reciprocal(beta_other_shape(y, out + 1, z)), x),
@@ -298,17 +273,12 @@ tklmbda = Elementwise(
 )
 kolmogorov = Elementwise(sp.kolmogorov, lambda x: -_kolmogorov_density(x))
 kolmogi = Elementwise(sp.kolmogi, lambda out: -reciprocal(_kolmogorov_density(out)), singular=True)
-smirnov = Elementwise(sp.smirnov, _integer("smirnov", "first"), lambda x, y: typed(smirnov_slope(x, y, 1), y))
-smirnovi = Elementwise(
-    sp.smirnovi,
-    _integer("smirnovi", "first"),
-    lambda out, x: typed(reciprocal(smirnov_slope(x, out, 1)), out),
-    singular=True,
-)
+smirnov = in_last(sp.smirnov, lambda x, y: typed(smirnov_slope(x, y, 1), y), _FIRST)
+smirnovi = in_last(sp.smirnovi, lambda out, x: typed(reciprocal(smirnov_slope(x, out, 1)), out), _FIRST, singular=True)
 #: smirnov_slope(n, d, k): the derivative of order k.
 smirnov_slope = Elementwise(
     lambda n, d, k: _smirnov_derivative(n, d, k),
-    _integer("smirnov", "first"),
+    unknown("smirnov", _FIRST),
     lambda x, y, z: smirnov_slope(x, y, z + 1),
     None,
     name="smirnov_slope",

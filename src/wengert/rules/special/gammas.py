@@ -21,7 +21,7 @@ from wengert.rules.elementwise import (
     sin,
     where,
 )
-from wengert.rules.special.common import real_only, sp, typed, unknown, without_rule
+from wengert.rules.special.common import in_last, real_only, sp, typed, unknown, without_rule
 from wengert.rules.special.logistic import xlog1py, xlogy
 
 gammaln = Elementwise(sp.gammaln, lambda x: digamma(x))
@@ -30,9 +30,7 @@ gamma = Elementwise(sp.gamma, lambda out, x: out * digamma(x))
 rgamma = Elementwise(sp.rgamma, lambda out, x: _rgamma_slope(out, x))
 gammasgn = NonDifferentiable(sp.gammasgn)
 digamma = Elementwise(sp.digamma, lambda x: _cast(polygamma(1, x), dtype_of(x)), name="digamma")
-polygamma = Elementwise(
-    real_only(sp.polygamma), unknown("polygamma", "its order"), lambda x, y: polygamma(x + 1, y), name="polygamma"
-)
+polygamma = in_last(real_only(sp.polygamma), lambda x, y: polygamma(x + 1, y), "its order")
 poch = Elementwise(sp.poch, lambda out, x, y: _poch_partial(out, x, y), lambda out, x, y: out * digamma(x + y))
 binom = Elementwise(
     sp.binom, lambda out, x, y: _binom_partial_n(out, x, y), lambda out, x, y: _binom_partial_k(out, x, y)
@@ -45,11 +43,8 @@ beta = Elementwise(
 )
 betaln = Elementwise(sp.betaln, lambda x, y: digamma(x) - digamma(x + y), lambda x, y: digamma(y) - digamma(x + y))
 
-zeta = Elementwise(
-    lambda x, q: scipy.special.zeta(x, q),
-    unknown("zeta", "its first argument"),
-    lambda x, y: -x * zeta(x + 1, y),
-    name="zeta",
+zeta = in_last(
+    lambda x, q: scipy.special.zeta(x, q), lambda x, y: -x * zeta(x + 1, y), "its first argument", name="zeta"
 )
 riemann_zeta = Elementwise(lambda x: scipy.special.zeta(x), unknown("zeta", "its first argument"), name="riemann_zeta")
 zetac = without_rule(sp.zetac)

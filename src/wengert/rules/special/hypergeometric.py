@@ -10,43 +10,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import cos, cosh, exp, square
-from wengert.rules.special.common import in_double, sp, unknown, with_slope, without_rule
+from wengert.rules.special.common import in_double, in_last, sp, with_slope, without_rule
 
 _DEGREE = math.pi / 180
+_PARAMETERS = ("its first parameter", "its second parameter", "its third parameter")
 
-hyp0f1 = Elementwise(sp.hyp0f1, unknown("hyp0f1", "its parameter"), lambda x, y: hyp0f1(x + 1, y) / x)
-hyp1f1 = Elementwise(
-    sp.hyp1f1,
-    unknown("hyp1f1", "its first parameter"),
-    unknown("hyp1f1", "its second parameter"),
-    lambda x, y, z: x / y * hyp1f1(x + 1, y + 1, z),
-)
-hyp2f1 = Elementwise(
-    sp.hyp2f1,
-    unknown("hyp2f1", "its first parameter"),
-    unknown("hyp2f1", "its second parameter"),
-    unknown("hyp2f1", "its third parameter"),
-    lambda x, y, z, w: x * y / z * hyp2f1(x + 1, y + 1, z + 1, w),
-)
-hyperu = Elementwise(
-    sp.hyperu,
-    unknown("hyperu", "its first parameter"),
-    unknown("hyperu", "its second parameter"),
-    lambda x, y, z: -x * hyperu(x + 1, y + 1, z),
-)
-wright_bessel = Elementwise(
-    sp.wright_bessel,
-    unknown("wright_bessel", "its first parameter"),
-    unknown("wright_bessel", "its second parameter"),
-    lambda x, y, z: wright_bessel(x, x + y, z),
-)
-log_wright_bessel = Elementwise(
-    sp.log_wright_bessel,
-    unknown("log_wright_bessel", "its first parameter"),
-    unknown("log_wright_bessel", "its second parameter"),
-    lambda out, x, y, z: exp(log_wright_bessel(x, x + y, z) - out),
+hyp0f1 = in_last(sp.hyp0f1, lambda x, y: hyp0f1(x + 1, y) / x, "its parameter")
+hyp1f1 = in_last(sp.hyp1f1, lambda x, y, z: x / y * hyp1f1(x + 1, y + 1, z), *_PARAMETERS[:2])
+hyp2f1 = in_last(sp.hyp2f1, lambda x, y, z, w: x * y / z * hyp2f1(x + 1, y + 1, z + 1, w), *_PARAMETERS)
+hyperu = in_last(sp.hyperu, lambda x, y, z: -x * hyperu(x + 1, y + 1, z), *_PARAMETERS[:2])
+wright_bessel = in_last(sp.wright_bessel, lambda x, y, z: wright_bessel(x, x + y, z), *_PARAMETERS[:2])
+log_wright_bessel = in_last(
+    sp.log_wright_bessel, lambda out, x, y, z: exp(log_wright_bessel(x, x + y, z) - out), *_PARAMETERS[:2]
 )
 
 # Parabolic cylinder functions

@@ -7,6 +7,7 @@ density p. In a parameter there is no closed form, but an integral that does not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,22 +84,17 @@ def gamma_shape(a: Any, x: Any) -> Any:
 
 
 def beta_shape(a: Any, b: Any, x: Any) -> Any:
-    """The partial derivative of `betainc` in a; 0 at the ends."""
-    inside = logical_and(greater(x, 0.0), less(x, 1.0))
-    t = where(inside, x, 0.5)
-    return where(
-        inside,
-        -beta_density(a, b, t) * beta_rate(a, b, t, 1 - t),
-        where(logical_or(equal(x, 0.0), equal(x, 1.0)), 0.0, np.nan),
-    )
+    """The partial derivative of `betainc` in a."""
+    return _inside(x, lambda t: -beta_density(a, b, t) * beta_rate(a, b, t, 1 - t))
 
 
 def beta_other_shape(a: Any, b: Any, x: Any) -> Any:
     """The partial derivative of `betainc` in b: it is 1 - betainc(b, a, 1 - x)."""
+    return _inside(x, lambda t: beta_density(a, b, t) * beta_rate(b, a, 1 - t, t))
+
+
+def _inside(x: Any, formula: Callable[[Any], Any]) -> Any:
+    """The formula between 0 and 1; 0 at both, NaN outside."""
     inside = logical_and(greater(x, 0.0), less(x, 1.0))
     t = where(inside, x, 0.5)
-    return where(
-        inside,
-        beta_density(a, b, t) * beta_rate(b, a, 1 - t, t),
-        where(logical_or(equal(x, 0.0), equal(x, 1.0)), 0.0, np.nan),
-    )
+    return where(inside, formula(t), where(logical_or(equal(x, 0.0), equal(x, 1.0)), 0.0, np.nan))

@@ -7,13 +7,13 @@ from typing import Any
 
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import cos, cosh, exp, less_equal, maximum, sinc, where
-from wengert.rules.special.common import several, sp, unknown
+from wengert.rules.special.common import in_last, several, sp
 from wengert.rules.special.hypergeometric import hyp0f1
 from wengert.rules.special.logistic import log1p_ratio
 
 expi = Elementwise(sp.expi, lambda x: exp(x) / x, singular=True)
 exp1 = Elementwise(sp.exp1, lambda x: -exp(-x) / x, singular=True)
-expn = Elementwise(sp.expn, unknown("expn", "its order"), lambda x, y: _expn_partial(x, y), singular=True)
+expn = in_last(sp.expn, lambda x, y: _expn_partial(x, y), "its order", singular=True)
 sici = several(sp.sici, lambda out, x: (sinc(x / math.pi), cos(x) / x))
 shichi = several(sp.shichi, lambda out, x: (hyp0f1(1.5, 0.25 * x * x), cosh(x) / x))  # sinh(x)/x (DLMF 10.39.9)
 spence = Elementwise(sp.spence, lambda x: -log1p_ratio(x - 1), singular=True)

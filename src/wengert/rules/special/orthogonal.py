@@ -10,15 +10,10 @@ from typing import Any
 
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import cos, equal, exp, less, maximum, sin, sqrt, square, where
-from wengert.rules.special.common import lower, sp, typed, unknown
+from wengert.rules.special.common import in_last, lower, sp, typed, unknown
 
 
-def _degree(name: str) -> Any:
-    return unknown(name, "its degree")
-
-
-def _parameter(name: str) -> Any:
-    return unknown(name, "its parameters")
+_JACOBI = ("its degree", "its parameters", "its parameters")
 
 
 def _unless_constant(n: Any, derivative: Any) -> Any:
@@ -28,61 +23,37 @@ def _unless_constant(n: Any, derivative: Any) -> Any:
     return where(equal(n, 0), 0.0, derivative)
 
 
-eval_jacobi = Elementwise(
+eval_jacobi = in_last(
     sp.eval_jacobi,
-    _degree("eval_jacobi"),
-    _parameter("eval_jacobi"),
-    _parameter("eval_jacobi"),
     lambda x, y, z, w: _unless_constant(x, 0.5 * (x + y + z + 1) * eval_jacobi(lower(x), y + 1, z + 1, w)),
+    *_JACOBI,
 )
-eval_sh_jacobi = Elementwise(
-    sp.eval_sh_jacobi,
-    _degree("eval_sh_jacobi"),
-    _parameter("eval_sh_jacobi"),
-    _parameter("eval_sh_jacobi"),
-    lambda x, y, z, w: x * eval_sh_jacobi(lower(x), y + 2, z + 1, w),
+eval_sh_jacobi = in_last(sp.eval_sh_jacobi, lambda x, y, z, w: x * eval_sh_jacobi(lower(x), y + 2, z + 1, w), *_JACOBI)
+eval_gegenbauer = in_last(
+    sp.eval_gegenbauer, lambda x, y, z: _unless_constant(x, 2 * y * eval_gegenbauer(lower(x), y + 1, z)), *_JACOBI[:2]
 )
-eval_gegenbauer = Elementwise(
-    sp.eval_gegenbauer,
-    _degree("eval_gegenbauer"),
-    _parameter("eval_gegenbauer"),
-    lambda x, y, z: _unless_constant(x, 2 * y * eval_gegenbauer(lower(x), y + 1, z)),
+eval_legendre = in_last(sp.eval_legendre, lambda x, y: _legendre_slope(x, y), "its degree")
+eval_sh_legendre = in_last(sp.eval_sh_legendre, lambda x, y: 2 * _legendre_slope(x, 2 * y - 1), "its degree")
+eval_chebyt = in_last(sp.eval_chebyt, lambda x, y: x * eval_chebyu(lower(x), y), "its degree")
+eval_chebyu = in_last(
+    sp.eval_chebyu, lambda x, y: _unless_constant(x, 2 * eval_gegenbauer(lower(x), 2.0, y)), "its degree"
 )
-eval_legendre = Elementwise(sp.eval_legendre, _degree("eval_legendre"), lambda x, y: _legendre_slope(x, y))
-eval_sh_legendre = Elementwise(
-    sp.eval_sh_legendre, _degree("eval_sh_legendre"), lambda x, y: 2 * _legendre_slope(x, 2 * y - 1)
+eval_chebyc = in_last(sp.eval_chebyc, lambda x, y: x * eval_chebys(lower(x), y), "its degree")
+eval_chebys = in_last(
+    sp.eval_chebys, lambda x, y: _unless_constant(x, eval_gegenbauer(lower(x), 2.0, 0.5 * y)), "its degree"
 )
-eval_chebyt = Elementwise(sp.eval_chebyt, _degree("eval_chebyt"), lambda x, y: x * eval_chebyu(lower(x), y))
-eval_chebyu = Elementwise(
-    sp.eval_chebyu, _degree("eval_chebyu"), lambda x, y: _unless_constant(x, 2 * eval_gegenbauer(lower(x), 2.0, y))
+eval_sh_chebyt = in_last(sp.eval_sh_chebyt, lambda x, y: 2 * x * eval_sh_chebyu(lower(x), y), "its degree")
+eval_sh_chebyu = in_last(
+    sp.eval_sh_chebyu, lambda x, y: _unless_constant(x, 4 * eval_gegenbauer(lower(x), 2.0, 2 * y - 1)), "its degree"
 )
-eval_chebyc = Elementwise(sp.eval_chebyc, _degree("eval_chebyc"), lambda x, y: x * eval_chebys(lower(x), y))
-eval_chebys = Elementwise(
-    sp.eval_chebys, _degree("eval_chebys"), lambda x, y: _unless_constant(x, eval_gegenbauer(lower(x), 2.0, 0.5 * y))
+eval_genlaguerre = in_last(
+    sp.eval_genlaguerre, lambda x, y, z: _unless_constant(x, -eval_genlaguerre(lower(x), y + 1, z)), *_JACOBI[:2]
 )
-eval_sh_chebyt = Elementwise(
-    sp.eval_sh_chebyt, _degree("eval_sh_chebyt"), lambda x, y: 2 * x * eval_sh_chebyu(lower(x), y)
+eval_laguerre = in_last(
+    sp.eval_laguerre, lambda x, y: _unless_constant(x, -eval_genlaguerre(lower(x), 1.0, y)), "its degree"
 )
-eval_sh_chebyu = Elementwise(
-    sp.eval_sh_chebyu,
-    _degree("eval_sh_chebyu"),
-    lambda x, y: _unless_constant(x, 4 * eval_gegenbauer(lower(x), 2.0, 2 * y - 1)),
-)
-eval_genlaguerre = Elementwise(
-    sp.eval_genlaguerre,
-    _degree("eval_genlaguerre"),
-    _parameter("eval_genlaguerre"),
-    lambda x, y, z: _unless_constant(x, -eval_genlaguerre(lower(x), y + 1, z)),
-)
-eval_laguerre = Elementwise(
-    sp.eval_laguerre,
-    _degree("eval_laguerre"),
-    lambda x, y: _unless_constant(x, -eval_genlaguerre(lower(x), 1.0, y)),
-)
-eval_hermite = Elementwise(sp.eval_hermite, _degree("eval_hermite"), lambda x, y: 2 * x * eval_hermite(lower(x), y))
-eval_hermitenorm = Elementwise(
-    sp.eval_hermitenorm, _degree("eval_hermitenorm"), lambda x, y: x * eval_hermitenorm(lower(x), y)
-)
+eval_hermite = in_last(sp.eval_hermite, lambda x, y: 2 * x * eval_hermite(lower(x), y), "its degree")
+eval_hermitenorm = in_last(sp.eval_hermitenorm, lambda x, y: x * eval_hermitenorm(lower(x), y), "its degree")
 
 
 def _legendre_slope(n: Any, x: Any) -> Any:
@@ -92,18 +63,18 @@ def _legendre_slope(n: Any, x: Any) -> Any:
 
 # Legendre functions: order m, degree v. SciPy puts an axis in front, for derivatives. ---------------------------------
 
-lpmv = Elementwise(
+lpmv = in_last(
     sp.lpmv,
-    unknown("lpmv", "its order"),
-    unknown("lpmv", "its degree"),
     lambda out, x, y, z: _legendre_partial(x, y, z, out, lambda degree: lpmv(x, degree, z)),
+    "its order",
+    "its degree",
     singular=True,
 )
-assoc_legendre_p = Elementwise(
+assoc_legendre_p = in_last(
     lambda n, m, z: sp.assoc_legendre_p(n, m, z)[0],
-    unknown("assoc_legendre_p", "its degree"),
-    unknown("assoc_legendre_p", "its order"),
     lambda out, x, y, z: _legendre_partial(y, x, z, out, lambda degree: assoc_legendre_p(degree, y, z)),
+    "its degree",
+    "its order",
     singular=True,
     name="assoc_legendre_p",
 )
@@ -127,13 +98,13 @@ def _sheet(theta: Any) -> Any:
     return where(less(sin(theta), 0.0), -0.5, 0.5)
 
 
-sph_legendre_p = Elementwise(
+sph_legendre_p = in_last(
     lambda n, m, theta: sp.sph_legendre_p(n, m, theta)[0],
-    unknown("sph_legendre_p", "its degree"),
-    unknown("sph_legendre_p", "its order"),
     lambda out, x, y, z: typed(
         _sheet(z) * (_ladder(x, y) * sph_legendre_p(x, y + 1, z) - _ladder(x, -y) * sph_legendre_p(x, y - 1, z)), out
     ),
+    "its degree",
+    "its order",
     name="sph_legendre_p",
 )
 sph_harm_y = Elementwise(

@@ -19,7 +19,6 @@ from wengert.numpy.dispatch import as_array, call, implements
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.ufuncs import sinc, where
 from wengert.rules.special import bessel, gammas, integrals, orthogonal
-from wengert.rules.special.common import lower
 from wengert.scipy.special import ufuncs as u
 from wengert.scipy.special.wave_functions import eval_genlaguerre, eval_legendre
 
@@ -98,23 +97,19 @@ def lambertw(z: Any, k: Any = 0, tol: float = 1e-8) -> Any:
 # Bessel functions -----------------------------------------------------------------------------------------------------
 
 
-def _spherical(function: Any, primitive: Any, sign: int, outer: int) -> Callable[..., Any]:
+def _spherical(function: Any, primitive: Any, slope: Any) -> Callable[..., Any]:
     @implements(function)
     def spherical(n: Any, z: Any, derivative: bool = False) -> Any:
         """Differentiable in z, real or complex."""
-        n = np.asarray(as_array(n), int)[()]
-        if not derivative:
-            return call(primitive, n, z)
-        below, above = call(primitive, lower(n), z), call(primitive, n + 1, z)
-        return outer * (n * below + sign * (n + 1) * above) / (2 * n + 1)
+        return call(slope if derivative else primitive, np.asarray(as_array(n), int)[()], z)
 
     return spherical
 
 
-spherical_jn = _spherical(scipy.special.spherical_jn, bessel.spherical_jn, -1, 1)
-spherical_yn = _spherical(scipy.special.spherical_yn, bessel.spherical_yn, -1, 1)
-spherical_in = _spherical(scipy.special.spherical_in, bessel.spherical_in, 1, 1)
-spherical_kn = _spherical(scipy.special.spherical_kn, bessel.spherical_kn, 1, -1)
+spherical_jn = _spherical(scipy.special.spherical_jn, bessel.spherical_jn, bessel.spherical_jn_slope)
+spherical_yn = _spherical(scipy.special.spherical_yn, bessel.spherical_yn, bessel.spherical_yn_slope)
+spherical_in = _spherical(scipy.special.spherical_in, bessel.spherical_in, bessel.spherical_in_slope)
+spherical_kn = _spherical(scipy.special.spherical_kn, bessel.spherical_kn, bessel.spherical_kn_slope)
 
 
 def _nth_derivative(function: Any, ufunc: Any, sign: int, outer: int = 1) -> Callable[..., Any]:
