@@ -12,7 +12,6 @@ from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import cos, equal, exp, less, maximum, sin, sqrt, square, where
 from wengert.rules.special.common import in_last, lower, sp, typed, unknown
 
-
 _JACOBI = ("its degree", "its parameters", "its parameters")
 
 
