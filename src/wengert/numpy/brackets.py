@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.values import dtype_of, shape_of
+from wengert.core.values import shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.creation import linspace
-from wengert.numpy.dispatch import as_array, concrete, has_traced
+from wengert.numpy.dispatch import as_array, common_dtype, concrete, has_traced
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import reshape, transpose
 
@@ -40,7 +40,7 @@ class Concatenator:
         if isinstance(parts[0], str):
             axis, rank, place = _directions(parts[0], self._directions)
             parts = parts[1:]
-        dtype = np.result_type(*(p if type(p) in (int, float, complex) else dtype_of(_values(p)) for p in parts))
+        dtype = common_dtype(*(_values(p) if isinstance(p, slice) else p for p in parts))
         return concatenate([_brought_to(_values(p), rank, place, p) for p in parts], axis=axis, dtype=dtype)
 
     def __len__(self) -> int:

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wengert import config
-from wengert.array import NUMPY_FUNCTIONS, Array, layout_of, unwrap, wrap_array, wrap_owned
+from wengert.array import NUMPY_FUNCTIONS, Array, any_traced, layout_of, unwrap, wrap_array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, is_transforming, representative, shape_of
 from wengert.errors import ConcretizationError, fail
-from wengert.numpy.dispatch import as_array, check_device, concrete, describe, has_traced, is_concrete
+from wengert.numpy.dispatch import as_array, check_device, common_dtype, concrete, describe, has_traced, is_concrete
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import astype, broadcast_to, cast, copy_of, expand_dims, moveaxis, reshape
 from wengert.numpy.ufuncs import floor, power
@@ -42,11 +42,17 @@ def _plain(x: Any) -> Any:
     return type(x)(_plain(y) for y in x) if type(x) in (list, tuple) else x
 
 
-def _depends_on_trace(x: Any) -> bool:
-    """Whether an argument has a traced value inside (an Array may also hold a plain ndarray)."""
-    if isinstance(x, Array):
-        return isinstance(x._peek(), Value)
-    return isinstance(x, Value) or (isinstance(x, (list, tuple)) and any(_depends_on_trace(y) for y in x))
+def _declared(numpy_function: F, make: Callable[..., Any], traced: Callable[..., Any] | None) -> F:
+    """A constructor, by ``make(args, kwargs, own)``: `own` says that an Array is wanted."""
+
+    def function(*args: Any, like: Any = None, **kwargs: Any) -> Any:
+        if like is not None and not isinstance(like, (Array, Value)):
+            kwargs["like"] = like
+        return make(args, kwargs, is_transforming() or isinstance(like, (Array, Value)))
+
+    # NumPy's protocol leads here only if a traced array was given as like= or among the arguments.
+    NUMPY_FUNCTIONS[numpy_function] = lambda *args, **kwargs: make(args, kwargs, True)
+    return describe(function, numpy_function, traced)  # type: ignore[return-value]
 
 
 def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None, *, views: bool = False) -> F:
@@ -58,7 +64,7 @@ def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None, *,
 
     def make(args: tuple[Any, ...], kwargs: dict[str, Any], own: bool) -> Any:
         if has_traced(args, kwargs):
-            if views or _depends_on_trace(args) or _depends_on_trace(tuple(kwargs.values())):
+            if views or any_traced((args, kwargs)):
                 if traced is None:
                     fail(
                         ConcretizationError,
@@ -70,14 +76,7 @@ def _constructor(numpy_function: F, traced: Callable[..., Any] | None = None, *,
         result = numpy_function(*args, **kwargs)
         return _owned(result) if own else result
 
-    def function(*args: Any, like: Any = None, **kwargs: Any) -> Any:
-        if like is not None and not isinstance(like, (Array, Value)):
-            kwargs["like"] = like
-        return make(args, kwargs, is_transforming() or isinstance(like, (Array, Value)))
-
-    # NumPy's protocol leads here only if a traced array was given as like= or among the arguments.
-    NUMPY_FUNCTIONS[numpy_function] = lambda *args, **kwargs: make(args, kwargs, True)
-    return describe(function, numpy_function, traced)  # type: ignore[return-value]
+    return _declared(numpy_function, make, traced)
 
 
 # By shape ------------------------------------------------------------------------------------------------------------
@@ -229,13 +228,7 @@ def _from_data(numpy_function: F, traced: Callable[..., Any]) -> F:
             return _owned(result.copy())
         return _owned(result) if own and not shared else result
 
-    def function(*args: Any, like: Any = None, **kwargs: Any) -> Any:
-        if like is not None and not isinstance(like, (Array, Value)):
-            kwargs["like"] = like
-        return make(args, kwargs, is_transforming() or isinstance(like, (Array, Value)))
-
-    NUMPY_FUNCTIONS[numpy_function] = lambda *args, **kwargs: make(args, kwargs, True)
-    return describe(function, numpy_function, traced)  # type: ignore[return-value]
+    return _declared(numpy_function, make, traced)
 
 
 array = _from_data(np.array, _array)
@@ -278,7 +271,7 @@ def _end(x: Any) -> Any:
 
 
 def _real_type(*ends: Any) -> np.dtype[Any]:
-    return np.finfo(np.result_type(*(x if type(x) in (float, complex) else dtype_of(x) for x in ends))).dtype
+    return np.finfo(common_dtype(*ends)).dtype
 
 
 def _linspace(

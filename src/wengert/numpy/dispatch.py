@@ -213,6 +213,11 @@ def as_array(x: Any) -> Any:
     return unwrap(x) if contains_traced(x) else np.asarray(x)
 
 
+def common_dtype(*args: Any) -> np.dtype[Any]:
+    """Dtype that arguments have in common; Python's own numbers are weakly typed."""
+    return np.result_type(*(x if type(x) in (int, float, complex) else dtype_of(as_array(x)) for x in args))
+
+
 def concrete(x: Any, name: str) -> Any:
     """Return the plain array behind an argument on which the function `name` depends piecewise constantly."""
     value = unwrap(x)

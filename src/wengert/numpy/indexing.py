@@ -13,6 +13,7 @@ from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, shape_of
 from wengert.numpy.dispatch import (
     as_array,
+    common_dtype,
     concrete,
     has_traced,
     implements,
@@ -23,7 +24,7 @@ from wengert.numpy.dispatch import (
 )
 from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import as_shape, broadcast_arrays, cast, ravel, reshape
+from wengert.numpy.shaping import as_shape, broadcast_arrays, cast, ravel, reshape, with_axis
 from wengert.numpy.ufuncs import clip, remainder, where
 from wengert.rules.indexing import diagonal as diagonal_value
 from wengert.rules.indexing import index
@@ -64,10 +65,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         )
     indices = cast(indices, np.intp) if dtype_of(indices).kind == "b" else indices
     a = _readable(a, indices)
-    if axis is None or not shape_of(a):
-        normalise_axis(axis or 0, 1)
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    a, axis = with_axis(a, axis, scalars=True)
     return a[on_axis(axis, _in_range(indices, shape_of(a)[axis], mode))]
 
 
@@ -85,10 +83,8 @@ def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, .
 @implements(np.take_along_axis, pure=True)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """The indices have no derivative."""
-    a = _readable(arr, indices)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    return a[_along_axis(shape_of(a), indices, normalise_axis(axis, len(shape_of(a))))]
+    a, axis = with_axis(_readable(arr, indices), axis)
+    return a[_along_axis(shape_of(a), indices, axis)]
 
 
 @implements(np.compress, pure=True)
@@ -109,7 +105,7 @@ def extract(condition: Any, arr: Any) -> Any:
 @implements(np.choose, pure=True)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Take each element from one of several arrays."""
-    dtype = np.result_type(*(c if type(c) in (int, float, complex) else dtype_of(as_array(c)) for c in choices))
+    dtype = common_dtype(*choices)
     picked, *arrays = broadcast_arrays(a, *(cast(c, dtype) for c in choices))
     if mode == "raise" and is_concrete(picked):
         plain = concrete(picked, "choose")
@@ -125,9 +121,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError("list of cases must be same length as list of conditions, and not empty")
     choices = [as_array(c) for c in (*choicelist, default)]
-    dtype = np.result_type(
-        *(c if isinstance(c, (int, float, complex)) else dtype_of(as_array(c)) for c in (*choicelist, default))
-    )
+    dtype = common_dtype(*choicelist, default)
     for i, condition in enumerate(condlist):
         if dtype_of(as_array(condition)).kind != "b":
             raise TypeError(f"invalid entry {i} in condlist: should be boolean ndarray")

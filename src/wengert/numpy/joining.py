@@ -11,7 +11,16 @@ import numpy as np
 
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, call, concrete, has_traced, implements, normalise_axis, on_axis
+from wengert.numpy.dispatch import (
+    as_array,
+    call,
+    common_dtype,
+    concrete,
+    has_traced,
+    implements,
+    normalise_axis,
+    on_axis,
+)
 from wengert.numpy.shaping import (
     as_shape,
     at_least,
@@ -21,6 +30,7 @@ from wengert.numpy.shaping import (
     moveaxis,
     ravel,
     reshape,
+    with_axis,
 )
 from wengert.rules.joining import concatenate as concatenate_primitive
 from wengert.rules.joining import stack as stack_primitive
@@ -45,7 +55,7 @@ def concatenate(
 ) -> Any:
     """Join along an existing axis."""
     if axis is None and dtype is None:
-        dtype = np.result_type(*(a if type(a) in (int, float, complex) else dtype_of(as_array(a)) for a in arrays))
+        dtype = common_dtype(*arrays)
     xs = [as_array(a) for a in arrays]
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0
@@ -203,11 +213,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
 @implements(np.repeat, pure=True)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element."""
-    a = as_array(a)
-    if axis is None or not shape_of(a):
-        normalise_axis(axis or 0, 1)
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    a, axis = with_axis(a, axis, scalars=True)
     positions = np.repeat(np.arange(shape_of(a)[axis]), concrete(repeats, "repeat"))
     return a[on_axis(axis, positions)]
 
@@ -223,10 +229,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 @implements(np.delete, pure=True)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Leave out slices."""
-    a = as_array(arr)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    a, axis = with_axis(arr, axis)
     obj = concrete(obj, "delete") if has_traced((obj,), {}) else obj
     return a[on_axis(axis, np.delete(np.arange(shape_of(a)[axis]), obj))]
 
@@ -234,10 +237,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 @implements(np.insert, pure=True)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Insert slices before the given indices."""
-    a, v = as_array(arr), as_array(values)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    (a, axis), v = with_axis(arr, axis), as_array(values)
     shape = shape_of(a)
     obj = obj if isinstance(obj, slice) else concrete(obj, "insert")
     v = cast_kept(v, dtype_of(a))

@@ -23,7 +23,7 @@ from wengert.numpy.dispatch import (
     on_axis,
 )
 from wengert.numpy.joining import concatenate
-from wengert.numpy.shaping import broadcast_to, cast, cast_kept, ravel, reshape
+from wengert.numpy.shaping import broadcast_to, cast, cast_kept, ravel, reshape, with_axis
 from wengert.numpy.ufuncs import blend, maximum, minimum, not_equal, sqrt, square, subtract
 from wengert.numpy.universal import ACCUMULATIONS, REDUCTIONS
 from wengert.rules import reductions as r
@@ -252,11 +252,8 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 def _along(primitive: Callable[..., Any], a: Any, axis: Any) -> Any:
     """Apply a function along one axis, of the flattened array for None."""
-    a = as_array(a)
-    if axis is None or not shape_of(a):
-        normalise_axis(0 if axis is None else axis, 1)
-        a, axis = reshape(a, (-1,)), 0
-    return call(primitive, a, axis=normalise_axis(axis, len(shape_of(a))))
+    a, axis = with_axis(a, axis, scalars=True)
+    return call(primitive, a, axis=axis)
 
 
 @implements(np.argmax, pure=True)

@@ -226,6 +226,23 @@ def atleast_3d(*arys: Any) -> Any:
     return _each_at_least(3, arys)
 
 
+def with_axis(a: Any, axis: Any, *, scalars: bool = False) -> tuple[Any, int]:
+    """Return an array and the number of one of its axes; for None the flattened array, and 0.
+
+    `scalars` says that what has no axes counts as flattened, too.
+    """
+    a = as_array(a)
+    if axis is None or (scalars and not shape_of(a)):
+        return reshape(a, (-1,)), normalise_axis(axis or 0, 1)
+    return a, normalise_axis(axis, len(shape_of(a)))
+
+
+def merge_axes(x: Any, axes: Sequence[int]) -> Any:
+    """Make the given axes one, and the first."""
+    moved = moveaxis(x, axes, range(len(axes)))
+    return reshape(moved, (math.prod(shape_of(moved)[: len(axes)]), *shape_of(moved)[len(axes) :]))
+
+
 # Rearranging ---------------------------------------------------------------------------------------------------------
 
 

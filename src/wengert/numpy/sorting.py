@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import dtype_of, shape_of
-from wengert.numpy.dispatch import as_array, call, concrete, implements, is_concrete, normalise_axis
+from wengert.numpy.dispatch import as_array, call, concrete, implements, is_concrete
 from wengert.numpy.indexing import take, take_along_axis
-from wengert.numpy.shaping import cast, cast_kept, reshape
+from wengert.numpy.shaping import cast, cast_kept, with_axis
 from wengert.numpy.ufuncs import invert, negative
 from wengert.rules import indexing, reductions
 
@@ -35,12 +35,10 @@ def argsort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
 ) -> Any:
     """Indices: no derivative. In descending order NaNs come last, too, and equal elements keep their order."""
-    a = as_array(a)
-    if axis is None or (axis in (0, -1) and not shape_of(a)):
-        a, axis = reshape(a, (-1,)), 0
+    a, axis = with_axis(a, axis, scalars=True)
     if descending:  # ~a reverses the order of integers without overflow
         a, stable = (invert(a) if dtype_of(a).kind in "iub" else negative(a)), True
-    return call(reductions.argsort, a, axis=normalise_axis(axis, len(shape_of(a))), kind="stable" if stable else kind)
+    return call(reductions.argsort, a, axis=axis, kind="stable" if stable else kind)
 
 
 @implements(np.sort, plain=_in_any_version(np.sort), pure=True)
@@ -48,20 +46,14 @@ def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
 ) -> Any:
     """The derivative goes with each element to its new place."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    a, axis = with_axis(a, axis)
     return take_along_axis(a, argsort(a, axis, kind, stable=stable, descending=descending), axis)
 
 
 @implements(np.argpartition, pure=True)
 def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """Indices: no derivative. The order within the parts is left open."""
-    a = as_array(a)
-    if axis is None or (axis in (0, -1) and not shape_of(a)):
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    a, axis = with_axis(a, axis, scalars=True)
     n = shape_of(a)[axis]
     places = concrete(kth, "partition").ravel()
     if places.dtype.kind not in "iu":
@@ -75,10 +67,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 @implements(np.partition, pure=True)
 def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """The derivative goes with each element to its new place. The order within the parts is left open."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = reshape(a, (-1,)), 0
-    axis = normalise_axis(axis, len(shape_of(a)))
+    a, axis = with_axis(a, axis)
     return take_along_axis(a, argpartition(a, kth, axis), axis)
 
 

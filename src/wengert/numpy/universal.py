@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from wengert.numpy.dispatch import (
     write_out,
 )
 from wengert.numpy.joining import concatenate, stack
-from wengert.numpy.shaping import broadcast_to, cast, moveaxis, reshape
+from wengert.numpy.shaping import broadcast_to, cast, merge_axes, reshape
 from wengert.rules import operators
 from wengert.rules.elementwise import where as where_primitive
 from wengert.rules.indexing import index_add
@@ -208,11 +207,11 @@ class Ufunc:
     def _fold(self, x: Any, axes: tuple[int, ...], initial: Any, where: Any) -> Any:
         shape = shape_of(x)
         kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-        flat = _merge_axes(x, axes)
+        flat = merge_axes(x, axes)
         parts = [flat[i] for i in range(shape_of(flat)[0])]
         start = [broadcast_to(as_array(initial), kept)] if given(initial) else []
         if where is not True:
-            masks = _merge_axes(broadcast_to(as_array(where), shape), axes)
+            masks = merge_axes(broadcast_to(as_array(where), shape), axes)
             if not start and self.identity is None:
                 raise ValueError(
                     f"reduction operation '{self.__name__}' does not have an identity, so to use a where mask one has "
@@ -315,9 +314,3 @@ class Ufunc:
         ]
         result = stack(parts, axis=axis) if parts else x[on_axis(axis, slice(0, 0))]
         return result if out is None else write_out(out, result)
-
-
-def _merge_axes(x: Any, axes: Sequence[int]) -> Any:
-    """Make the given axes one, and the first."""
-    moved = moveaxis(x, axes, range(len(axes)))
-    return reshape(moved, (math.prod(shape_of(moved)[: len(axes)]), *shape_of(moved)[len(axes) :]))
