@@ -17,7 +17,7 @@ from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
-from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, not_equal, where
+from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, multiply, not_equal, power, where
 from wengert.rules.indexing import index
 from wengert.rules.joining import stack
 from wengert.rules.reductions import reduce_all, reduce_any, reduce_max, reduce_min, restore
@@ -59,6 +59,8 @@ EXPANSIONS: dict[Primitive, tuple[Callable[..., Any], str]] = {
     shift: (_shift, "f"),
     reduce_any: (_any, "biuf"),
     reduce_all: (_all, "biuf"),
+    reduce_max: (_any, "b"),
+    reduce_min: (_all, "b"),
 }
 
 
@@ -66,6 +68,8 @@ def expansion(op: Operation) -> Program | None:
     """Return the program of one operation in terms of others, if it has one: for real numbers, and not for none."""
     if op.primitive is custom_call:
         return _custom_function(op)
+    if op.primitive is power:
+        return _whole_power(op)
     function, kinds = EXPANSIONS.get(op.primitive, (None, ""))
     if function is None or len(op.inputs) != 1:
         return None
@@ -73,6 +77,26 @@ def expansion(op: Operation) -> Program | None:
     if not isinstance(x, Variable) or x.type.dtype.kind not in kinds or 0 in x.type.shape:
         return None
     return record(lambda x: [function(x, **op.params)], [x.type], op.primitive.name)
+
+
+def _whole_power(op: Operation) -> Program | None:
+    """Products of integers for a power with a known exponent; NumPy refuses negative ones."""
+    x, n = op.inputs
+    (out,) = op.outputs
+    if out.type.dtype.kind not in "iu" or isinstance(x, Literal) or not isinstance(n, Literal) or n.value < 0:
+        return None
+    return record(lambda x, _: [_product(astype(x, dtype=out.type.dtype), int(n.value))], _types(op), "power")
+
+
+def _product(x: Any, count: int) -> Any:
+    """x·x·…, by squaring for each binary digit of the count."""
+    result = None
+    while count:
+        if count % 2:
+            result = x if result is None else multiply(result, x)
+        count //= 2
+        x = multiply(x, x) if count else x
+    return astype(equal(x, x), dtype=dtype_of(x)) if result is None else result
 
 
 def taken_apart(op: Operation) -> Program:

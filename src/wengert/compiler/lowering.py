@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
+from wengert.compiler import bits, integers
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.rules import elementwise as e
+from wengert.rules.special.logistic import xlog1py, xlogy
 
 #: An operand of an LLVM instruction. llvmlite's classes have no type hints.
 Register = Any
@@ -69,7 +71,7 @@ class Emitter:
             return ir.Constant(llvm_type(dtype), float(dtype.type(value)))
         if dtype.kind == "b":
             return ir.Constant(llvm_type(dtype), int(bool(value)))
-        if not _fits(value, dtype):  # np.where and assignment cast it, as C does
+        if not integers.fits(value, dtype):  # np.where and assignment cast it, as C does
             value = np.asarray(value).astype(dtype)
         return ir.Constant(llvm_type(dtype), int(value))
 
@@ -84,7 +86,7 @@ class Emitter:
         if own.kind == "f":
             if to.kind == "f":
                 return b.fpext(x, target) if to.itemsize > own.itemsize else b.fptrunc(x, target)
-            return b.fptosi(x, target) if to.kind == "i" else b.fptoui(x, target)
+            return self._to_integer(x, own, to)
         if to.kind == "f":
             return b.sitofp(x, target) if own.kind == "i" else b.uitofp(x, target)
         if target == x.type:
@@ -93,15 +95,43 @@ class Emitter:
             return b.trunc(x, target)
         return b.sext(x, target) if own.kind == "i" else b.zext(x, target)
 
+    def _to_integer(self, x: Register, own: np.dtype[Any], to: np.dtype[Any]) -> Register:
+        """Cast a float as C does on x86-64: to int32 or int64, of which the last bits are taken; there is no other way.
+
+        What does not fit becomes the smallest number. From 2⁶³ on an uint64 is cast without its first bit.
+        """
+        b, target = self.builder, llvm_type(to)
+        if to.str[1:] == "u8":
+            half = self.constant(2.0**63, own)
+            large = b.fcmp_ordered(">=", x, half)
+            bits = self._truncated(b.select(large, b.fsub(x, half), x), own, target)
+            return b.select(large, b.xor(bits, ir.Constant(target, 1 << 63)), bits)
+        bits = self._truncated(x, own, _TYPES["i8" if to.str[1:] in ("i8", "u4") else "i4"])
+        return bits if bits.type == target else b.trunc(bits, target)
+
+    def _truncated(self, x: Register, own: np.dtype[Any], type_: Any) -> Register:
+        """Round towards zero, and take the smallest integer for what is out of range."""
+        b, limit = self.builder, 2.0 ** (type_.width - 1)
+        fits = b.and_(
+            b.fcmp_ordered(">=", x, self.constant(-limit, own)), b.fcmp_ordered("<", x, self.constant(limit, own))
+        )
+        whole = b.fptosi(b.select(fits, x, self.constant(0.0, own)), type_)
+        return b.select(fits, whole, ir.Constant(type_, -(1 << (type_.width - 1))))
+
 
 Emit = Callable[[Emitter, Sequence[Register], np.dtype[Any]], Register]
 
 
-def _arithmetic(float_name: str, integer_name: str) -> Emit:
+def _by_kind(of_floats: Emit, of_others: Emit) -> Emit:
+    """One emitter for floats, and one for integers and truth values."""
+    return lambda em, x, dtype: (of_floats if dtype.kind == "f" else of_others)(em, x, dtype)
+
+
+def _arithmetic(float_name: str, integer_name: str, bool_name: str = "") -> Emit:
     def emit(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
-        name = float_name if dtype.kind == "f" else integer_name
-        flags = ("contract",) if dtype.kind == "f" else ()
-        return getattr(em.builder, name)(x[0], x[1], flags=flags)
+        if dtype.kind == "f":
+            return getattr(em.builder, float_name)(x[0], x[1], flags=("contract",))
+        return getattr(em.builder, bool_name if dtype.kind == "b" else integer_name)(x[0], x[1])
 
     return emit
 
@@ -129,11 +159,9 @@ def _square(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Registe
     return MULTIPLY(em, (x[0], x[0]), dtype)
 
 
-def _reciprocal(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
-    return em.builder.fdiv(em.constant(1.0, dtype), x[0])
-
-
 def _strong_multiply(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
+    if dtype.kind != "f":
+        return MULTIPLY(em, x, dtype)
     b, zero = em.builder, em.constant(0.0, dtype)
     is_zero = b.or_(b.fcmp_ordered("==", x[0], zero), b.fcmp_ordered("==", x[1], zero))
     return b.select(is_zero, zero, b.fmul(x[0], x[1]))
@@ -163,12 +191,7 @@ def _deg2rad(factor: float) -> Emit:
 
 
 def _absolute(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
-    if dtype.kind == "f":
-        return em.math("absolute", x[0])
-    if dtype.kind != "i":
-        return x[0]
-    b = em.builder
-    return b.select(b.icmp_signed("<", x[0], ir.Constant(x[0].type, 0)), b.neg(x[0]), x[0])
+    return em.math("absolute", x[0]) if dtype.kind == "f" else integers.magnitude(em, x[0], dtype)
 
 
 def _extremum(name: str) -> Emit:
@@ -176,7 +199,7 @@ def _extremum(name: str) -> Emit:
         if dtype.kind == "f":
             return em.math(name, *x)
         compare = em.builder.icmp_signed if dtype.kind == "i" else em.builder.icmp_unsigned
-        return em.builder.select(compare(">" if name == "maximum" else "<", x[0], x[1]), x[0], x[1])
+        return em.builder.select(compare(">" if "max" in name else "<", x[0], x[1]), x[0], x[1])
 
     return emit
 
@@ -199,79 +222,126 @@ def _signbit(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Regist
     return b.icmp_signed("<", bits, ir.Constant(bits.type, 0))
 
 
-def _logaddexp(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
-    """max + log1p(exp(-|x - y|)), and the common value plus log 2 for equal infinities."""
+def _logaddexp(exp: str, unit: float) -> Emit:
+    """max + log(1 + base^-|x - y|), and the common value plus log 2 for equal infinities; `unit` is log e."""
+
+    def emit(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
+        b = em.builder
+        gap = em.math("absolute", b.fsub(x[0], x[1]))
+        rest = em.math("log1p", em.math(exp, b.fneg(gap)))
+        if unit != 1:
+            rest = b.fmul(rest, em.constant(unit, dtype))
+        out = b.fadd(em.math("maximum", *x), rest)
+        double = b.fadd(x[0], em.constant(e.LOG2 if unit == 1 else 1.0, dtype))
+        return b.select(b.fcmp_ordered("==", x[0], x[1]), double, out)
+
+    return emit
+
+
+def _sinc(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
+    """sin(πx)/(πx), where NumPy takes a tiny number for 0."""
     b = em.builder
-    gap = em.math("absolute", b.fsub(x[0], x[1]))
-    out = b.fadd(em.math("maximum", *x), em.math("log1p", em.math("exp", b.fneg(gap))))
-    equal = b.fcmp_ordered("==", x[0], x[1])
-    return b.select(equal, b.fadd(x[0], em.constant(np.log(2.0), dtype)), out)
+    y = b.fmul(x[0], em.constant(np.pi, dtype))
+    y = b.select(b.fcmp_ordered("==", y, em.constant(0.0, dtype)), em.constant(np.finfo(dtype).eps, dtype), y)
+    return b.fdiv(em.math("sin", y), y)
 
 
-def _floor_divide(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
-    """Of integers: rounded down, 0 if the divisor is, and the smallest number if it is divided by -1."""
-    b, zero, one = em.builder, ir.Constant(x[0].type, 0), ir.Constant(x[0].type, 1)
-    by_zero = b.icmp_signed("==", x[1], zero)
-    divisor = b.select(by_zero, one, x[1])
-    if dtype.kind == "u":
-        return b.select(by_zero, zero, b.udiv(x[0], divisor))
-    by_minus_one = b.icmp_signed("==", divisor, ir.Constant(x[0].type, -1))
-    safe = b.select(by_minus_one, one, divisor)
-    quotient = b.sdiv(x[0], safe)
-    inexact = b.icmp_signed("!=", b.mul(quotient, safe), x[0])
-    opposite = b.icmp_signed("<", b.xor(x[0], safe), zero)
-    down = b.select(b.and_(inexact, opposite), b.sub(quotient, one), quotient)
-    return b.select(by_zero, zero, b.select(by_minus_one, b.neg(x[0]), down))
+def _zero_times(log: str) -> Emit:
+    """x·log(y), and 0 for x = 0 unless y is NaN."""
+
+    def emit(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
+        b, zero = em.builder, em.constant(0.0, dtype)
+        is_zero = b.and_(b.fcmp_ordered("==", x[0], zero), b.fcmp_ordered("ord", x[1], x[1]))
+        return b.select(is_zero, zero, b.fmul(x[0], em.math(log, x[1])))
+
+    return emit
 
 
-MULTIPLY = _arithmetic("fmul", "mul")
+def _same(em: Emitter, x: Sequence[Register], dtype: np.dtype[Any]) -> Register:
+    return x[0]
 
-#: What an operation computes in: "out" the dtype of its result, "in" the common dtype of its operands.
-LOWERINGS: dict[Primitive, tuple[str, Emit]] = {
-    e.add: ("out", _arithmetic("fadd", "add")),
-    e.subtract: ("out", _arithmetic("fsub", "sub")),
-    e.multiply: ("out", MULTIPLY),
-    c.tangent_product: ("out", MULTIPLY),
-    e.divide: ("float", lambda em, x, dtype: em.builder.fdiv(x[0], x[1])),
-    e.negative: ("out", _negative),
-    e.positive: ("out", lambda em, x, dtype: x[0]),
-    e.reciprocal: ("float", _reciprocal),
-    e.square: ("out", _square),
-    e.power: ("float", _library("power")),
-    c.strong_multiply: ("float", _strong_multiply),
-    e.absolute: ("out", _absolute),
-    e.maximum: ("out", _extremum("maximum")),
-    e.minimum: ("out", _extremum("minimum")),
-    e.sign: ("out", _sign),
-    e.signbit: ("in", _signbit),
-    e.logaddexp: ("float", _logaddexp),
-    e.deg2rad: ("float", _deg2rad(np.pi / 180)),
-    e.rad2deg: ("float", _deg2rad(180 / np.pi)),
-    e.isnan: ("in", _is_special("isnan")),
-    e.isinf: ("in", _is_special("isinf")),
-    e.isfinite: ("in", _is_special("isfinite")),
-    e.equal: ("in", _compare("==")),
-    e.not_equal: ("in", _compare("!=")),
-    e.less: ("in", _compare("<")),
-    e.less_equal: ("in", _compare("<=")),
-    e.greater: ("in", _compare(">")),
-    e.greater_equal: ("in", _compare(">=")),
-    e.logical_and: ("bool", _logical("and_")),
-    e.logical_or: ("bool", _logical("or_")),
-    e.logical_xor: ("bool", _logical("xor")),
-    e.logical_not: ("bool", lambda em, x, dtype: em.builder.not_(x[0])),
-    e.bitwise_and: ("out", _logical("and_")),
-    e.bitwise_or: ("out", _logical("or_")),
-    e.bitwise_xor: ("out", _logical("xor")),
-    e.floor_divide: ("out", _floor_divide),
-    e.invert: ("out", lambda em, x, dtype: em.builder.not_(x[0])),
+
+class Lowering(NamedTuple):
+    """What an operation computes in, how, and for which kinds of dtypes.
+
+    It computes in the dtype of its result ("out") or the common dtype of its operands ("in"), in "bool", or in a
+    float that holds its operand ("float").
+    """
+
+    where: str
+    emit: Emit
+    kinds: str = "fiub"
+
+
+MULTIPLY = _arithmetic("fmul", "mul", "and_")
+
+LOWERINGS: dict[Primitive, Lowering] = {
+    e.add: Lowering("out", _arithmetic("fadd", "add", "or_")),
+    e.subtract: Lowering("out", _arithmetic("fsub", "sub"), "fiu"),
+    e.multiply: Lowering("out", MULTIPLY),
+    c.tangent_product: Lowering("out", MULTIPLY),
+    c.strong_multiply: Lowering("out", _strong_multiply),
+    e.divide: Lowering("out", lambda em, x, dtype: em.builder.fdiv(x[0], x[1]), "f"),
+    e.negative: Lowering("out", _negative, "fiu"),
+    e.positive: Lowering("out", _same),
+    e.reciprocal: Lowering(
+        "out",
+        _by_kind(lambda em, x, dtype: em.builder.fdiv(em.constant(1.0, dtype), x[0]), integers.reciprocal),
+        "fiu",
+    ),
+    e.square: Lowering("out", _square),
+    e.power: Lowering("out", _by_kind(_library("power"), integers.power), "fiu"),
+    e.floor_divide: Lowering("out", _by_kind(bits.floor_divide, integers.floor_divide), "fiu"),
+    e.remainder: Lowering("out", _by_kind(_library("remainder"), integers.remainder), "fiu"),
+    e.fmod: Lowering("out", _by_kind(_library("fmod"), integers.fmod), "fiu"),
+    e.absolute: Lowering("out", _absolute),
+    e.sign: Lowering("out", _sign, "fiu"),
+    e.signbit: Lowering("in", _signbit),
+    e.heaviside: Lowering("out", bits.heaviside, "f"),
+    e.nextafter: Lowering("out", bits.nextafter, "f"),
+    e.spacing: Lowering("out", bits.spacing, "f"),
+    e.ldexp: Lowering("out", bits.ldexp, "f"),
+    e.exponent: Lowering("float", bits.exponent),
+    e.logaddexp: Lowering("out", _logaddexp("exp", 1.0), "f"),
+    e.logaddexp2: Lowering("out", _logaddexp("exp2", 1 / e.LOG2), "f"),
+    e.sinc: Lowering("out", _sinc, "f"),
+    xlogy: Lowering("out", _zero_times("log"), "f"),
+    xlog1py: Lowering("out", _zero_times("log1p"), "f"),
+    e.deg2rad: Lowering("out", _deg2rad(np.pi / 180), "f"),
+    e.rad2deg: Lowering("out", _deg2rad(180 / np.pi), "f"),
+    e.isnan: Lowering("in", _is_special("isnan")),
+    e.isinf: Lowering("in", _is_special("isinf")),
+    e.isfinite: Lowering("in", _is_special("isfinite")),
+    e.equal: Lowering("in", _compare("==")),
+    e.not_equal: Lowering("in", _compare("!=")),
+    e.less: Lowering("in", _compare("<")),
+    e.less_equal: Lowering("in", _compare("<=")),
+    e.greater: Lowering("in", _compare(">")),
+    e.greater_equal: Lowering("in", _compare(">=")),
+    e.logical_and: Lowering("bool", _logical("and_")),
+    e.logical_or: Lowering("bool", _logical("or_")),
+    e.logical_xor: Lowering("bool", _logical("xor")),
+    e.logical_not: Lowering("bool", lambda em, x, dtype: em.builder.not_(x[0])),
+    e.bitwise_and: Lowering("out", _logical("and_")),
+    e.bitwise_or: Lowering("out", _logical("or_")),
+    e.bitwise_xor: Lowering("out", _logical("xor")),
+    e.bitwise_count: Lowering("in", integers.bitwise_count),
+    e.invert: Lowering("out", lambda em, x, dtype: em.builder.not_(x[0])),
+    e.left_shift: Lowering("out", integers.left_shift),
+    e.right_shift: Lowering("out", integers.right_shift),
+    e.gcd: Lowering("out", integers.gcd),
+    e.lcm: Lowering("out", integers.lcm),
+    c.imag: Lowering("out", lambda em, x, dtype: em.constant(0, dtype)),
 }
 for _primitive in (
     e.exp, e.exp2, e.expm1, e.log, e.log2, e.log10, e.log1p, e.sin, e.cos, e.tan, e.arcsin, e.arccos, e.arctan,
-    e.arctan2, e.sinh, e.cosh, e.tanh, e.arcsinh, e.arccosh, e.arctanh, e.sqrt, e.cbrt, e.hypot, e.floor, e.ceil,
-    e.trunc, e.rint, e.copysign, e.fmod, e.remainder, e.fmax, e.fmin,
+    e.arctan2, e.sinh, e.cosh, e.tanh, e.arcsinh, e.arccosh, e.arctanh, e.sqrt, e.cbrt, e.hypot, e.rint, e.copysign,
 ):  # fmt: skip
-    LOWERINGS[_primitive] = ("float", _library(_primitive.name))
+    LOWERINGS[_primitive] = Lowering("out", _library(_primitive.name), "f")
+for _primitive in (e.floor, e.ceil, e.trunc):
+    LOWERINGS[_primitive] = Lowering("out", _by_kind(_library(_primitive.name), _same))
+for _primitive, _name in ((e.maximum, "maximum"), (e.minimum, "minimum"), (e.fmax, "fmax"), (e.fmin, "fmin")):
+    LOWERINGS[_primitive] = Lowering("out", _extremum(_name))
 
 
 _SIGNS: dict[Primitive, str] = {
@@ -282,40 +352,6 @@ _SIGNS: dict[Primitive, str] = {
     e.greater: ">",
     e.greater_equal: ">=",
 }
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-
-
-def _compare_integers(em: Emitter, sign: str, operands: Sequence[tuple[Register, np.dtype[Any], Any]]) -> Register:
-    """Compare exactly, as NumPy does: also int64 with uint64, and with Python numbers out of range."""
-    dtypes = [own for _, own, _ in operands]
-    for k, (value, _, number) in enumerate(operands):
-        if value is not None or isinstance(number, np.generic):
-            continue
-        fitting = [d for d in (dtypes[1 - k], np.dtype(np.int64), np.dtype(np.uint64)) if _fits(number, d)]
-        if not fitting:  # larger or smaller than every integer
-            other_is_less = (number > 0) == (k == 1)
-            true = sign == "!=" or (sign in ("<", "<=") if other_is_less else sign in (">", ">="))
-            return ir.Constant(ir.IntType(1), int(true))
-        dtypes[k] = fitting[0]
-    common = np.result_type(*dtypes)
-    mixed = common.kind == "f"  # int64 with uint64
-    wide = [np.dtype(f"{d.kind}8") for d in dtypes] if mixed else [common, common]
-    x, y = (
-        em.constant(number, d) if value is None else em.convert(value, own, d)
-        for (value, own, number), d in zip(operands, wide, strict=True)
-    )
-    b = em.builder
-    if not mixed:
-        return (b.icmp_signed if common.kind == "i" else b.icmp_unsigned)(sign, x, y)
-    if wide[1].kind == "i":
-        x, y, sign = y, x, _MIRRORED.get(sign, sign)
-    negative = b.icmp_signed("<", x, ir.Constant(x.type, 0))
-    unsigned = b.icmp_unsigned(sign, x, y)
-    return b.or_(negative, unsigned) if sign in ("<", "<=", "!=") else b.and_(b.not_(negative), unsigned)
-
-
-def _fits(number: int, dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in "iu" and np.iinfo(dtype).min <= number <= np.iinfo(dtype).max
 
 
 def is_lowerable(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np.dtype[Any]) -> bool:
@@ -327,16 +363,13 @@ def is_lowerable(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_d
 def _is_lowerable(primitive: Primitive, in_dtypes: tuple[np.dtype[Any], ...], out_dtype: np.dtype[Any]) -> bool:
     if not all(map(is_lowerable_dtype, (*in_dtypes, out_dtype))):
         return False
-    if primitive is e.where or primitive is c.astype or primitive is c.real or primitive is c.conj:
-        return primitive is not c.astype or not (in_dtypes[0].kind == "f" and out_dtype.kind in "iu")
+    if primitive in (e.where, c.astype, c.real, c.conj):
+        return True
     row = LOWERINGS.get(primitive)
-    if row is None:
+    if row is None or (row.where == "out" and out_dtype.kind not in row.kinds):
         return False
-    if row[0] == "float":
-        return out_dtype.kind == "f" and out_dtype.itemsize >= 4
-    if primitive is e.floor_divide:
-        return out_dtype.kind in "iu"
-    return not (out_dtype.kind == "b" and primitive in (e.add, e.multiply, e.subtract, e.negative))
+    # NumPy refuses negative exponents.
+    return primitive is not e.power or out_dtype.kind in "fu" or in_dtypes[1].kind in "ub"
 
 
 def emit_element(
@@ -357,19 +390,23 @@ def emit_element(
         return value if own is dtype else em.convert(value, own, dtype)
 
     if primitive in _SIGNS and all(own.kind in "biu" for _, own, _ in operands):
-        return _compare_integers(em, _SIGNS[primitive], operands)
+        return integers.compare(em, _SIGNS[primitive], operands)
     if primitive is e.where:
         mask = read(operands[0], np.dtype(bool))
         return em.builder.select(mask, read(operands[1], out_dtype), read(operands[2], out_dtype))
     if primitive in (c.astype, c.real, c.conj):
         return read(operands[0], out_dtype)
-    kind, emit = LOWERINGS[primitive]
-    if kind in ("out", "float"):
+    where, emit, _ = LOWERINGS[primitive]
+    if primitive is e.ldexp:
+        return emit(em, [read(operands[0], out_dtype), read(operands[1], np.dtype(np.int64))], out_dtype)
+    if where == "out":
         dtype = out_dtype
-    elif kind == "bool":
+    elif where == "bool":
         dtype = np.dtype(bool)
     else:
         dtype = np.result_type(
             *(own if value is not None or isinstance(n, np.generic) else n for value, own, n in operands)
         )
+        if where == "float" and dtype.kind != "f":
+            dtype = np.dtype(np.float64)
     return emit(em, [read(o, dtype) for o in operands], dtype)

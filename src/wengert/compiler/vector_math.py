@@ -93,7 +93,12 @@ def _vector_forms(single: bool) -> tuple[str, ...]:
     return tuple(forms)
 
 
-class _Declared(ir.Function):
+def vector_bytes() -> list[int]:
+    """Sizes of the vectors that this processor has."""
+    return [8 * int(form[2:]) for form in _vector_forms(False)] or [16]
+
+
+class Declared(ir.Function):
     """A declared function with attributes that llvmlite does not know."""
 
     extra = ""
@@ -210,7 +215,7 @@ class MathLibrary:
         arity = 2 if name in _BINARY else 1
         own_name = f"wengert.{symbol}" if self.vectorise else f"wengert.scalar.{symbol}"
         if own_name not in self.module.globals:
-            function = _Declared(self.module, ir.FunctionType(type_, [type_] * arity), own_name)
+            function = Declared(self.module, ir.FunctionType(type_, [type_] * arity), own_name)
             function.extra = "memory(none) nounwind willreturn"
             if self.vectorise:
                 variants = ",".join(self._vector_functions(symbol, own_name, type_, arity))
@@ -224,10 +229,10 @@ class MathLibrary:
             if vector_symbol in library_symbols():
                 lanes = int(form[2:])
                 vector = ir.VectorType(type_, lanes)
-                self._keep(ir.Function(self.module, ir.FunctionType(vector, [vector] * arity), vector_symbol))
+                self.keep(ir.Function(self.module, ir.FunctionType(vector, [vector] * arity), vector_symbol))
                 yield f"_ZGV_LLVM_N{lanes}{'v' * arity}_{own_name}({vector_symbol})"
 
-    def _keep(self, function: ir.Function) -> None:
+    def keep(self, function: ir.Function) -> None:
         """Keep a declaration that nothing calls yet: the vectoriser will."""
         used = self.module.globals.get("llvm.compiler.used")
         if used is None:

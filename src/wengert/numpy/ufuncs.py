@@ -117,13 +117,15 @@ frexp = Ufunc(np.frexp, lambda x: _frexp(x))
 
 def _frexp(x: Any) -> Any:
     """Mantissa (scaled by a constant power of two) and exponent."""
-    exponent = call(e.exponent, as_array(x) * 1.0)
+    x = as_array(x)
+    exponent = call(e.exponent, x)
     return ldexp(x, -exponent), exponent
 
 
 def _modf(x: Any) -> Any:
     """Fractional part, which has derivative 1, and whole part."""
-    x = as_array(x) * 1.0
+    x = as_array(x)
+    x = rint(x) if dtype_of(x).kind in "biu" else x  # in the float dtype that NumPy takes for them
     return blend(isinf(x), copysign(0.0, x), fmod(x, 1.0)), trunc(x)
 
 
