@@ -114,7 +114,12 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: boo
 @implements(np.allclose)
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """Whether all elements are close."""
-    result = all_(isclose(a, b, rtol, atol, equal_nan))
+    return _truth(isclose(a, b, rtol, atol, equal_nan))
+
+
+def _truth(conditions: Any) -> Any:
+    """Whether all hold: a bool, unless they are traced."""
+    result = all_(conditions)
     return result if any_traced(result) else bool(result)
 
 
@@ -128,10 +133,7 @@ def _broadcastable(a: Any, b: Any) -> bool:
 
 def _all_equal(a: Any, b: Any, equal_nan: bool) -> Any:
     same = equal(a, b)
-    if equal_nan:
-        same = same | (isnan(a) & isnan(b))
-    result = all_(same)
-    return result if any_traced(result) else bool(result)
+    return _truth(same | (isnan(a) & isnan(b)) if equal_nan else same)
 
 
 @implements(np.array_equal)

@@ -25,36 +25,29 @@ def _widened(x: Any, leaves: Callable[[Any], Any], name: str) -> Any:
     return cast(x, np.complex64 if dtype_of(x).char in "fbhBH" else np.complex128)
 
 
-def _positive(x: Any, name: str) -> Any:
-    return _widened(x, lambda x: x < 0, name)
+def _declared(name: str, leaves: Callable[[Any], Any], doc: str) -> Callable[[Any], Any]:
+    def implementation(x: Any) -> Any:
+        return getattr(ufuncs, name)(_widened(x, leaves, name))
+
+    implementation.__doc__ = doc
+    return implements(getattr(np.emath, name))(implementation)
 
 
-def _inside(x: Any, name: str) -> Any:
-    return _widened(x, lambda x: abs(x) > 1, name)
+def _is_negative(x: Any) -> Any:
+    return x < 0
 
 
-@implements(np.emath.sqrt)
-def sqrt(x: Any) -> Any:
-    """Complex for negative numbers."""
-    return ufuncs.sqrt(_positive(x, "sqrt"))
+def _is_outside(x: Any) -> Any:
+    return abs(x) > 1
 
 
-@implements(np.emath.log)
-def log(x: Any) -> Any:
-    """Complex for negative numbers."""
-    return ufuncs.log(_positive(x, "log"))
-
-
-@implements(np.emath.log2)
-def log2(x: Any) -> Any:
-    """Complex for negative numbers."""
-    return ufuncs.log2(_positive(x, "log2"))
-
-
-@implements(np.emath.log10)
-def log10(x: Any) -> Any:
-    """Complex for negative numbers."""
-    return ufuncs.log10(_positive(x, "log10"))
+sqrt = _declared("sqrt", _is_negative, "Complex for negative numbers.")
+log = _declared("log", _is_negative, "Complex for negative numbers.")
+log2 = _declared("log2", _is_negative, "Complex for negative numbers.")
+log10 = _declared("log10", _is_negative, "Complex for negative numbers.")
+arccos = _declared("arccos", _is_outside, "Complex outside of [-1, 1].")
+arcsin = _declared("arcsin", _is_outside, "Complex outside of [-1, 1].")
+arctanh = _declared("arctanh", _is_outside, "Complex outside of [-1, 1].")
 
 
 @implements(np.emath.logn)
@@ -69,25 +62,7 @@ def power(x: Any, p: Any) -> Any:
     p = as_array(p)
     if dtype_of(p).kind in "iu" and np.any(concrete(p, "emath.power") < 0):
         p = cast(p, float)
-    return ufuncs.power(_positive(x, "power"), p)
-
-
-@implements(np.emath.arccos)
-def arccos(x: Any) -> Any:
-    """Complex outside of [-1, 1]."""
-    return ufuncs.arccos(_inside(x, "arccos"))
-
-
-@implements(np.emath.arcsin)
-def arcsin(x: Any) -> Any:
-    """Complex outside of [-1, 1]."""
-    return ufuncs.arcsin(_inside(x, "arcsin"))
-
-
-@implements(np.emath.arctanh)
-def arctanh(x: Any) -> Any:
-    """Complex outside of [-1, 1]."""
-    return ufuncs.arctanh(_inside(x, "arctanh"))
+    return ufuncs.power(_widened(x, _is_negative, "power"), p)
 
 
 __all__ = ["arccos", "arcsin", "arctanh", "log", "log2", "log10", "logn", "power", "sqrt"]

@@ -8,6 +8,7 @@ All are a choice of one or two elements and, between two, a linear interpolation
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from wengert.numpy.indexing import take_along_axis
 from wengert.numpy.reductions import all as all_
 from wengert.numpy.reductions import any as any_
 from wengert.numpy.reductions import count_nonzero, cumsum, restore_axes
-from wengert.numpy.shaping import broadcast_to, cast, moveaxis, reshape, transpose
+from wengert.numpy.shaping import broadcast_to, cast, merge_axes, reshape
+from wengert.numpy.statistics import aligned_weights
 from wengert.numpy.ufuncs import blend, ceil, clip, equal, floor, isnan, less, logical_not, minimum, rint
 from wengert.rules import reductions
 
@@ -85,12 +87,6 @@ def _interpolated(low: Any, high: Any, weight: Any) -> Any:
     return blend(weight >= 0.5, high - step * (1 - weight), low + step * weight)
 
 
-def _columns(x: Any, axes: tuple[int, ...]) -> Any:
-    """Make the reduced axes one, and the first."""
-    moved = moveaxis(x, axes, range(len(axes)))
-    return reshape(moved, (math.prod(shape_of(moved)[: len(axes)]), *shape_of(moved)[len(axes) :]))
-
-
 def _chosen(flat: Any, places: Any, order: Any = None) -> Any:
     """Elements of each column that come at the given places (for each column) in sorted order."""
     if order is None:
@@ -121,7 +117,7 @@ def _median(function: Any, a: Any, axis: Any, keepdims: Any, *, skip_nan: bool) 
     if not any_traced(a) or 0 in shape:
         return on_plain(function, a if 0 not in shape else np.empty(shape, dtype_of(a)), axis=axis, keepdims=keepdims)
     axes = normalise_axes(axis, len(shape))
-    flat = _columns(a, axes)
+    flat = merge_axes(a, axes)
     rest = shape_of(flat)[1:]
     n: Any = count_nonzero(logical_not(isnan(flat)), axis=0) if skip_nan else shape_of(flat)[0]
     low, high = (broadcast_to(as_array(clip(i, 0, None)), (1, *rest)) for i in ((n - 1) // 2, n // 2))
@@ -181,13 +177,16 @@ def _quantile(
         raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
     if len(shape_of(q)) > 2:
         raise ValueError("q must be a scalar or 1d")
-    flat = _columns(a, axes)
+    flat = merge_axes(a, axes)
     rest = shape_of(flat)[1:]
     points = reshape(q, (math.prod(shape_of(q)),) + (1,) * len(rest))
     if weights is None:
         result = _unweighted(flat, points, method, weak, skip_nan=skip_nan)
     else:
-        w = _columns(_aligned_weights(weights, shape, axis), axes)
+        w = aligned_weights(weights, shape, axis)
+        if _true(less(w, 0)):
+            raise ValueError("Weights must be non-negative.")
+        w = merge_axes(w, axes)
         result = _chosen(flat, *_weighted_places(flat, w, points, skip_nan=skip_nan))
     lost = _all_nan(flat) if skip_nan else any_(isnan(flat), axis=0)
     result = blend(lost, np.nan, result)
@@ -217,22 +216,6 @@ def _unweighted(flat: Any, points: Any, method: str, weak: bool, *, skip_nan: bo
     return _interpolated(_chosen(flat, low, order), _chosen(flat, high, order), weight)
 
 
-def _aligned_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """Bring the weights to the shape of the samples."""
-    w = as_array(weights)
-    if shape_of(w) != shape:
-        if axis is None:
-            raise TypeError("Axis must be specified when shapes of a and weights differ.")
-        axes = normalise_axes(axis, len(shape))
-        if shape_of(w) != tuple(shape[i] for i in axes):
-            raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
-        w = transpose(w, [int(i) for i in np.argsort(axes)])
-        w = broadcast_to(reshape(w, tuple(n if i in axes else 1 for i, n in enumerate(shape))), shape)
-    if _true(less(w, 0)):
-        raise ValueError("Weights must be non-negative.")
-    return w
-
-
 def _weighted_places(flat: Any, w: Any, points: Any, *, skip_nan: bool) -> tuple[Any, Any]:
     """Where in the order of each column the weights reach the given share of their sum, and that order."""
     if skip_nan:
@@ -249,68 +232,31 @@ def _weighted_places(flat: Any, w: Any, points: Any, *, skip_nan: bool) -> tuple
     return minimum(before, shape_of(flat)[0] - 1), order
 
 
-@implements(np.quantile, pure=True)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    *,
-    weights: Any = None,
-) -> Any:
-    """All methods; differentiable in `q`, too, where the method interpolates. The choice by weights is constant."""
-    return _quantile(np.quantile, a, q, axis, keepdims, method, weights, skip_nan=False)
+def _declared(function: Callable[..., Any], doc: str, *, skip_nan: bool) -> Callable[..., Any]:
+    def implementation(
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        method: str = "linear",
+        keepdims: Any = False,
+        *,
+        weights: Any = None,
+    ) -> Any:
+        return _quantile(function, a, q, axis, keepdims, method, weights, skip_nan=skip_nan)
+
+    implementation.__doc__ = doc
+    return implements(function, pure=True)(implementation)
 
 
-@implements(np.nanquantile, pure=True)
-def nanquantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = no_value,
-    *,
-    weights: Any = None,
-) -> Any:
-    """NaNs are left out."""
-    return _quantile(np.nanquantile, a, q, axis, keepdims, method, weights, skip_nan=True)
-
-
-@implements(np.percentile, pure=True)
-def percentile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    *,
-    weights: Any = None,
-) -> Any:
-    """Quantiles of q/100."""
-    return _quantile(np.percentile, a, q, axis, keepdims, method, weights, skip_nan=False)
-
-
-@implements(np.nanpercentile, pure=True)
-def nanpercentile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = no_value,
-    *,
-    weights: Any = None,
-) -> Any:
-    """NaNs are left out."""
-    return _quantile(np.nanpercentile, a, q, axis, keepdims, method, weights, skip_nan=True)
-
+quantile = _declared(
+    np.quantile,
+    "All methods; differentiable in `q`, too, where the method interpolates. The choice by weights is constant.",
+    skip_nan=False,
+)
+nanquantile = _declared(np.nanquantile, "NaNs are left out.", skip_nan=True)
+percentile = _declared(np.percentile, "Quantiles of q/100.", skip_nan=False)
+nanpercentile = _declared(np.nanpercentile, "NaNs are left out.", skip_nan=True)
 
 __all__ = ["median", "nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile"]

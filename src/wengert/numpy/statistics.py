@@ -26,15 +26,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         count = float(np.prod(shape_of(a)) / max(np.prod(shape_of(result)), 1))
         total = np.full(shape_of(result), count, dtype_of(result))[()]
         return (result, total) if returned else result
-    w = as_array(weights)
-    if shape_of(w) != shape_of(a):
-        if axis is None:
-            raise TypeError("Axis must be specified when shapes of a and weights differ.")
-        axes = normalise_axes(axis, len(shape_of(a)))
-        if shape_of(w) != tuple(shape_of(a)[i] for i in axes):
-            raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
-        w = moveaxis(w, range(len(axes)), [sorted(axes).index(i) for i in axes])
-        w = broadcast_to(reshape(w, tuple(n if i in axes else 1 for i, n in enumerate(shape_of(a)))), shape_of(a))
+    w = aligned_weights(weights, shape_of(a), axis)
     if axis is not None:
         axis = normalise_axes(axis, len(shape_of(a)))
     total = sum_(w, axis=axis, keepdims=keepdims, dtype=np.result_type(dtype_of(a), dtype_of(w)))
@@ -44,6 +36,20 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     if not returned:
         return result
     return result, total if shape_of(total) == shape_of(result) else copy_of(broadcast_to(total, shape_of(result)))
+
+
+def aligned_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Bring weights of samples along some axes to the shape of the samples."""
+    w = as_array(weights)
+    if shape_of(w) == shape:
+        return w
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    axes = normalise_axes(axis, len(shape))
+    if shape_of(w) != tuple(shape[i] for i in axes):
+        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+    w = moveaxis(w, range(len(axes)), [sorted(axes).index(i) for i in axes])
+    return broadcast_to(reshape(w, tuple(n if i in axes else 1 for i, n in enumerate(shape))), shape)
 
 
 # Covariance ----------------------------------------------------------------------------------------------------------
