@@ -41,6 +41,12 @@ _STRUCTURES = {
 }
 
 
+def _structure(assume_a: str | None) -> str:
+    if assume_a not in _STRUCTURES:
+        raise ValueError(f"{assume_a} is not a recognized matrix structure")
+    return _STRUCTURES[assume_a]
+
+
 def _entries_read(a: Any, structure: str, lower: bool) -> Any:
     """The matrix that SciPy solves with, as a function of the entries that it reads."""
     if structure in ("symmetric", "hermitian", "positive definite"):
@@ -48,8 +54,7 @@ def _entries_read(a: Any, structure: str, lower: bool) -> Any:
         if structure == "symmetric":
             part = call(r.lower, half, diagonal=0.5)
             return part + matrix_transpose(part)
-        full = call(r.hermitian, conj(half) if not lower else half)
-        return full
+        return call(r.hermitian, conj(half) if not lower else half)
     n = shape_of(a)[-1]
     distance = np.arange(n) - np.arange(n)[:, None]
     match structure:
@@ -87,9 +92,7 @@ def solve(
 ) -> Any:
     """A structure that is assumed says which entries are read, and differentiated."""
     a, b, vector = _checked(a, b)
-    if assume_a not in _STRUCTURES:
-        raise ValueError(f"{assume_a} is not a recognized matrix structure")
-    structure = _STRUCTURES[assume_a]
+    structure = _structure(assume_a)
     if transposed and structure == "hermitian" and dtype_of(a).kind == "c":
         raise NotImplementedError(
             "scipy.linalg.solve can currently not solve a^T x = b or a^H x = b for complex matrices."
@@ -105,9 +108,7 @@ def inv(
     a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: str | None = None, lower: bool = False
 ) -> Any:
     """A structure that is assumed says which entries are read, and differentiated."""
-    if assume_a not in _STRUCTURES:
-        raise ValueError(f"{assume_a} is not a recognized matrix structure")
-    return linalg.inv(_entries_read(_square(a), _STRUCTURES[assume_a], lower))
+    return linalg.inv(_entries_read(_square(a), _structure(assume_a), lower))
 
 
 @implements(sl.solve_triangular)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,8 @@ def _correlated(x: Any, weights: Any, mode: str, cval: Any, origins: Sequence[in
     return call(filters.convolution, wide, kernel, axes=tuple(sorted(axes)), mode="valid", method="direct")
 
 
-def _checked_mode(mode: str) -> str:
+def checked_mode(mode: str) -> str:
+    """Return a way of continuing images that exists, or raise SciPy's error."""
     if mode not in _BOUNDARIES:
         raise RuntimeError("boundary mode not supported")
     return mode
@@ -91,7 +92,7 @@ def correlate1d(
     if len(shape_of(weights)) != 1 or not shape_of(weights)[0]:
         raise RuntimeError("no filter weights given")
     axis = normalise_axis(axis, len(shape_of(x)))
-    return finished(_correlated(x, weights, _checked_mode(mode), cval, [origin], [axis]), dtype, output)
+    return finished(_correlated(x, weights, checked_mode(mode), cval, [origin], [axis]), dtype, output)
 
 
 @implements(nd.convolve1d)
@@ -126,7 +127,7 @@ def correlate(
     if len(shape_of(weights)) != rank:
         raise RuntimeError("filter weights array has incorrect shape.")
     return finished(
-        _correlated(x, weights, _checked_mode(mode), cval, _origins(origin, rank), range(rank)), dtype, output
+        _correlated(x, weights, checked_mode(mode), cval, _origins(origin, rank), range(rank)), dtype, output
     )
 
 
@@ -198,14 +199,12 @@ def gaussian_filter(
     axes: Any = None,
 ) -> Any:
     """Blur; differentiable in the widths, too, while the number of weights stays the same."""
-    x, dtype = as_image(input, output)
-    numbers = normalise_axes(axes, len(shape_of(x)))
-    each = [a if isinstance(a, (list, tuple)) else [a] * len(numbers) for a in (order, mode, radius)]
-    sigmas = as_array(sigma)
-    for k, axis in enumerate(numbers):
-        width = sigmas[k] if shape_of(sigmas) else sigmas
-        x = gaussian_filter1d(x, width, axis, each[0][k], None, each[1][k], cval, truncate, radius=each[2][k])
-    return finished(x, dtype, output)
+    widths = as_array(sigma)
+
+    def along(x: Any, axis: int, width: Any, order: int, mode: str, radius: int | None) -> Any:
+        return gaussian_filter1d(x, width, axis, order, None, mode, cval, truncate, radius=radius)
+
+    return _separable(along, input, output, axes, list(widths) if shape_of(widths) else widths, order, mode, radius)
 
 
 @implements(nd.uniform_filter1d)
@@ -236,9 +235,18 @@ def uniform_filter(
     axes: Any = None,
 ) -> Any:
     """Means of neighbours."""
-    x, dtype = as_image(input, output)
+
+    def along(x: Any, axis: int, size: int, mode: str, origin: int) -> Any:
+        return uniform_filter1d(x, size, axis, None, mode, cval, origin)
+
+    return _separable(along, input, output, axes, size, mode, origin)
+
+
+def _separable(along: Callable[..., Any], image: Any, output: Any, axes: Any, *options: Any) -> Any:
+    """Filter along one axis after the other; each option is the same for all axes or a list."""
+    x, dtype = as_image(image, output)
     numbers = normalise_axes(axes, len(shape_of(x)))
-    each = [a if isinstance(a, (list, tuple)) else [a] * len(numbers) for a in (size, mode, origin)]
-    for k, axis in enumerate(numbers):
-        x = uniform_filter1d(x, each[0][k], axis, None, each[1][k], cval, each[2][k])
+    each = [o if isinstance(o, (list, tuple)) else [o] * len(numbers) for o in options]
+    for axis, *values in zip(numbers, *each, strict=True):
+        x = along(x, axis, *values)
     return finished(x, dtype, output)

@@ -178,13 +178,10 @@ def _reduced(a: Any, b: Any, kind: int) -> tuple[Any, Any]:
     lower = linalg.cholesky(b)
     if kind == 1:
         half = solve_triangular(lower, a, lower=True)
-        return solve_triangular(lower, _adjoint(half), lower=True), lambda y: solve_triangular(
-            lower, y, trans="C", lower=True
-        )
-    c = matmul(_adjoint(lower), matmul(a, lower))
-    if kind == 2:
-        return c, lambda y: solve_triangular(lower, y, trans="C", lower=True)
-    return c, lambda y: matmul(lower, y)
+        reduced = solve_triangular(lower, _adjoint(half), lower=True)
+    else:
+        reduced = matmul(_adjoint(lower), matmul(a, lower))
+    return reduced, lambda y: matmul(lower, y) if kind == 3 else solve_triangular(lower, y, trans="C", lower=True)
 
 
 @implements(sl.eigh)

@@ -23,6 +23,7 @@ from wengert.rules import splines as r
 from wengert.rules.indexing import ARRAY, index
 from wengert.scipy.image_filters import (
     as_image,
+    checked_mode,
     convolve,
     convolve1d,
     correlate,
@@ -34,7 +35,6 @@ from wengert.scipy.image_filters import (
     uniform_filter1d,
 )
 
-_MODES = ("reflect", "grid-mirror", "constant", "grid-constant", "nearest", "mirror", "grid-wrap", "wrap")
 _PREFILTERS = {"reflect": "reflect", "grid-mirror": "reflect", "nearest": "reflect", "grid-wrap": "grid-wrap"}
 _PADDING = 12  # SciPy's, for modes without a prefilter of their own
 
@@ -42,8 +42,7 @@ _PADDING = 12  # SciPy's, for modes without a prefilter of their own
 def _check(order: int, mode: str) -> None:
     if not 0 <= order <= 5:
         raise RuntimeError("spline order not supported")
-    if mode not in _MODES:
-        raise RuntimeError("boundary mode not supported")
+    checked_mode(mode)
 
 
 @implements(nd.spline_filter1d)
