@@ -68,17 +68,18 @@ def jacfwd(
     def jacobian_fun(*args: Any, **kwargs: Any) -> Any:
         inputs = Inputs(args, argnums, "jacfwd")
         _check_dtypes(inputs.values, holomorphic, "jacfwd")
-        blocks: list[list[Any]] = []
         outputs, aux = None, None
-        for size, tangents in _basis(inputs.values, chunk_size):
-            with Batch(size) as level:
-                seeds = [level.make(t) for t in tangents]
-                outputs, values, dots, aux = push_through(fun, inputs, kwargs, seeds, has_aux, "jacfwd")
-                blocks.append([_rows(d, v, level) for d, v in zip(dots, values, strict=True)])
+
+        def push(seeds: list[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+            nonlocal outputs, aux
+            outputs, values, dots, aux = push_through(fun, inputs, kwargs, seeds, has_aux, "jacfwd")
+            return dots, values
+
+        columns = _in_chunks(inputs.values, push, chunk_size)
         if outputs is None:  # no input elements
             outputs, values, _, aux = push_through(fun, inputs, kwargs, inputs.values, has_aux, "jacfwd")
-            blocks = [[np.zeros((0, *shape_of(v)), np.result_type(v.dtype, float)) for v in values]]
-        jacobian = _from_columns(outputs, inputs, [_join(column) for column in zip(*blocks, strict=True)])
+            columns = _no_columns(values)
+        jacobian = _from_columns(outputs, inputs, columns)
         return (jacobian, aux) if has_aux else jacobian
 
     return jacobian_fun
@@ -144,15 +145,8 @@ def jacobian(
         rec = Recording(fun, Inputs(args, argnums, "jacobian"), kwargs, has_aux, "jacobian")
         _check_dtypes([*rec.inputs.values, *rec.values], holomorphic, "jacobian")
         if _total(rec.inputs.values) < _total(rec.values):
-            blocks = []
-            for size, tangents in _basis(rec.inputs.values, chunk_size):
-                with Batch(size) as level:
-                    dots = rec.push([level.make(t) for t in tangents])
-                    blocks.append([_rows(d, v, level) for d, v in zip(dots, rec.values, strict=True)])
-            if not blocks:
-                blocks = [[np.zeros((0, *shape_of(v)), np.result_type(v.dtype, float)) for v in rec.values]]
-            columns = [_join(column) for column in zip(*blocks, strict=True)]
-            result = _from_columns(rec.outputs, rec.inputs, columns)
+            columns = _in_chunks(rec.inputs.values, lambda seeds: (rec.push(seeds), rec.values), chunk_size)
+            result = _from_columns(rec.outputs, rec.inputs, columns or _no_columns(rec.values))
         else:
             result = _reverse(rec, holomorphic, chunk_size)
         return (result, rec.aux) if has_aux else result
@@ -267,8 +261,23 @@ def _rows(value: Any, like: Any, level: Batch) -> Any:
     return broadcast_to(value, shape=shape)
 
 
-def _join(blocks: Sequence[Any]) -> Any:
-    return blocks[0] if len(blocks) == 1 else concatenate(*blocks, axis=0)
+def _in_chunks(
+    values: Sequence[Any], apply: Callable[[list[Any]], tuple[Sequence[Any], Sequence[Any]]], chunk_size: int | None
+) -> list[Any]:
+    """Apply a linear map to the unit vectors of the space of `values`; nothing, if there are none.
+
+    ``apply(seeds)`` returns results for a batch of unit vectors, and what they are like.
+    """
+    blocks = []
+    for size, units in _basis(values, chunk_size):
+        with Batch(size) as level:
+            results, likes = apply([level.make(u) for u in units])
+            blocks.append([_rows(r, v, level) for r, v in zip(results, likes, strict=True)])
+    return [column[0] if len(column) == 1 else concatenate(*column, axis=0) for column in zip(*blocks, strict=True)]
+
+
+def _no_columns(values: Sequence[Any]) -> list[np.ndarray]:
+    return [np.zeros((0, *shape_of(v)), np.result_type(v.dtype, float)) for v in values]
 
 
 def _from_columns(outputs: Outputs, inputs: Inputs, columns: Sequence[Any]) -> Any:
@@ -290,26 +299,16 @@ def _from_columns(outputs: Outputs, inputs: Inputs, columns: Sequence[Any]) -> A
 def _reverse(rec: Recording, holomorphic: bool, chunk_size: int | None) -> Any:
     """Jacobian from a recording, in chunks of rows."""
     if _total(rec.values) == 1:
-        rows = [
-            [
-                reshape(c, shape=(1, *shape_of(c)))
-                for c in rec.pull([np.ones(shape_of(v), v.dtype)[()] for v in rec.values])
-            ]
-        ]
+        cts = rec.pull([np.ones(shape_of(v), v.dtype)[()] for v in rec.values])
+        rows = [reshape(c, shape=(1, *shape_of(c))) for c in cts]
     else:
-        rows = []
-        for size, seeds in _basis(rec.values, chunk_size):
-            with Batch(size) as level:
-                cts = rec.pull([level.make(s) for s in seeds])
-                rows.append([_rows(c, v, level) for c, v in zip(cts, rec.inputs.values, strict=True)])
-    if not rows:
-        rows = [[np.zeros((0, *shape_of(v)), v.dtype) for v in rec.inputs.values]]
-    joined = [_join(column) for column in zip(*rows, strict=True)]
+        rows = _in_chunks(rec.values, lambda seeds: (rec.pull(seeds), rec.inputs.values), chunk_size)
+    rows = rows or [np.zeros((0, *shape_of(v)), v.dtype) for v in rec.inputs.values]
     result, offset = [], 0
     for v in rec.values:
         n = int(np.prod(shape_of(v)))
         leaves = []
-        for row, x in zip(joined, rec.inputs.values, strict=True):
+        for row, x in zip(rows, rec.inputs.values, strict=True):
             part = row[offset : offset + n] if n != shape_of(row)[0] else row
             part = reshape(conjugate(part) if holomorphic else part, shape=shape_of(v) + shape_of(x))
             leaves.append(to_user(_plain_copy(part)))
