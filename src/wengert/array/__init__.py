@@ -15,7 +15,14 @@ from wengert.array.handle import (
 from wengert.array.holder import plain_bool, watched_writes
 from wengert.array.keys import normalise_key
 from wengert.array.protocols import LAZY, NUMPY_FUNCTIONS, any_traced, call_numpy_function, call_ufunc
-from wengert.array.views import layout_of, take_broadcast, take_reshape, take_transpose, take_view
+from wengert.array.views import (
+    layout_of,
+    take_broadcast,
+    take_reshape,
+    take_strided,
+    take_transpose,
+    take_view,
+)
 
 __all__ = [
     "LAZY",
@@ -34,6 +41,7 @@ __all__ = [
     "plain_bool",
     "take_broadcast",
     "take_reshape",
+    "take_strided",
     "take_transpose",
     "take_view",
     "unwrap",

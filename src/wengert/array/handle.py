@@ -66,6 +66,9 @@ class Array(Holder):
 
     # Attached by `wengert.array.views`.
     _take_view: Callable[..., Array]  # of a `Step`
+    strides: property
+    flags: property
+    base: property
     # Attached by `wengert.array.protocols`.
     __array_function__: Callable[..., Any]
     __array_ufunc__: Callable[..., Any]
@@ -142,7 +145,8 @@ class Array(Holder):
         if self.dtype.kind == "c":
             return self._take_view(PartStep("imag"))
         if self.is_mutable:
-            return wrap_owned(np.zeros((), self.dtype))._take_view(BroadcastStep(self.shape))
+            zeros = np.zeros_like(representative(self._peek()))
+            return wrap_owned(zeros)._take_view(BroadcastStep(self.shape))
         return wrap(combinators.imag(self.immutable_value))
 
     @imag.setter

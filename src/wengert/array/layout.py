@@ -13,7 +13,32 @@ import numpy as np
 from wengert.core import combinators
 from wengert.core.staging import Staged
 from wengert.core.values import Value, representative, shape_of
+from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules.structural import transpose
+
+
+class Flags:
+    """The flags of an array: as attributes (``x.flags.writeable``) and as items (``x.flags["WRITEABLE"]``)."""
+
+    __slots__ = ("_flags", "owndata")
+    owndata: bool
+
+    def __init__(self, plain: Any, *, owndata: bool) -> None:
+        object.__setattr__(self, "_flags", plain.flags)
+        object.__setattr__(self, "owndata", owndata)
+
+    def __getattr__(self, name: str) -> bool:
+        return getattr(self._flags, name)
+
+    def __getitem__(self, name: str) -> bool:
+        return self.owndata if name in ("OWNDATA", "O") else self._flags[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        fail(
+            UnsupportedOperationError, "the flags of a traced array cannot be set. Hand out copies to protect an array."
+        )
+
+    __setitem__ = __setattr__
 
 
 def laid_out(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> np.ndarray:
@@ -38,7 +63,8 @@ def arranged(value: Any, strides: tuple[int, ...]) -> Any:
         return value
     own = representative(value).strides
     order = axis_order(shape, strides)
-    if own == strides or axis_order(shape, own) == order:
+    spread = any(s == 0 < n - 1 for s, n in zip(own, shape, strict=True))  # one element stands for many
+    if own == strides or (axis_order(shape, own) == order and not spread):
         return value
     moved = transpose(value, axes=order)
     flat = combinators.reshape(moved, shape=(int(np.prod(shape)),))  # a copy in the order of the axes

@@ -1,6 +1,7 @@
 """The steps that lead from an array to a view of it.
 
-Index, transpose, reshape, real and imaginary part can be written through; broadcast, diagonal and window cannot.
+Index, transpose, reshape, real and imaginary part can be written through; broadcast, diagonal and window cannot. What
+is strided at will can, where no element is written twice.
 
 ``forward`` takes the part out of a value; ``write`` returns the value with the part replaced. ``locate`` tells where an
 element of the part lies in an array of the given shape, so that single elements are read and written in place.
@@ -9,14 +10,17 @@ element of the part lies in an array of the given shape, so that single elements
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple
+import math
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from wengert.array.layout import laid_out
 from wengert.core import combinators
 from wengert.core.values import Value, shape_of
+from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules.elementwise import from_parts
-from wengert.rules.indexing import diagonal, index, index_update, sliding_windows
+from wengert.rules.indexing import ARRAY, diagonal, index, index_update, sliding_windows
 from wengert.rules.structural import transpose
 
 Position = tuple[int, ...]
@@ -24,6 +28,7 @@ Position = tuple[int, ...]
 
 class IndexStep(NamedTuple):
     spec: tuple[Any, ...]
+    writable = True
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return index(x, spec=self.spec, copy=True) if copy else index(x, spec=self.spec)
@@ -52,6 +57,7 @@ class PlaceStep(NamedTuple):
 
     spec: tuple[Any, ...]
     places: tuple[Any, ...]
+    writable = True
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return index(x, *self.places, spec=self.spec)
@@ -65,6 +71,7 @@ class PlaceStep(NamedTuple):
 
 class TransposeStep(NamedTuple):
     axes: tuple[int, ...]
+    writable = True
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return transpose(x, axes=self.axes)
@@ -78,6 +85,7 @@ class TransposeStep(NamedTuple):
 
 class ReshapeStep(NamedTuple):
     shape: tuple[int, ...]
+    writable = True
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return combinators.reshape(x, shape=self.shape)
@@ -107,6 +115,7 @@ def _nowhere(self: Any, shape: tuple[int, ...], position: Position) -> None:
 
 class BroadcastStep(NamedTuple):
     shape: tuple[int, ...]
+    writable = False
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return combinators.broadcast_to(x, shape=self.shape)
@@ -119,6 +128,7 @@ class DiagonalStep(NamedTuple):
     offset: int
     axis1: int
     axis2: int
+    writable = False
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return diagonal(x, *self) if isinstance(x, Value) else np.diagonal(x, *self)
@@ -130,6 +140,7 @@ class DiagonalStep(NamedTuple):
 class WindowStep(NamedTuple):
     lengths: tuple[int, ...]
     axes: tuple[int, ...]
+    writable = False
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         if isinstance(x, Value):
@@ -140,8 +151,45 @@ class WindowStep(NamedTuple):
     locate = _nowhere
 
 
+def refuse_overlap() -> NoReturn:
+    """Raise the error for a write to places that are the same element of the array."""
+    fail(
+        UnsupportedOperationError,
+        "a write through a strided view (as_strided, or windows that can be written to) would change elements more "
+        "than once, and which value stays is not defined. Write to parts that do not overlap, or to the array itself.",
+    )
+
+
+class StridedStep(NamedTuple):
+    """Elements by their numbers in C order, with the strides that they have in NumPy."""
+
+    places: np.ndarray
+    strides: tuple[int, ...]
+    writable: bool
+
+    def forward(self, x: Any, copy: bool = False) -> Any:
+        return index(combinators.reshape(x, shape=(math.prod(shape_of(x)),)), self.places, spec=(ARRAY,))
+
+    def write(self, x: Any, part: Any, donate: bool) -> Any:
+        if np.unique(self.places).size < self.places.size:
+            refuse_overlap()
+        flat = combinators.reshape(x, shape=(math.prod(shape_of(x)),))
+        flat = index_update(flat, part, self.places, spec=(ARRAY,), donate=False)
+        return combinators.reshape(flat, shape=shape_of(x))
+
+    def locate(self, shape: tuple[int, ...], position: Position) -> Position:
+        return tuple(int(p) for p in np.unravel_index(self.places[position], shape))
+
+    def lay_out(self, plain: np.ndarray) -> np.ndarray:
+        """Return an array that lies in memory as this view does."""
+        out = laid_out(self.places.shape, plain.dtype, self.strides)
+        out.flags.writeable = self.writable
+        return out
+
+
 class PartStep(NamedTuple):
     name: str
+    writable = True
 
     def forward(self, x: Any, copy: bool = False) -> Any:
         return combinators.real(x) if self.name == "real" else combinators.imag(x)
@@ -152,5 +200,14 @@ class PartStep(NamedTuple):
     locate = _nowhere
 
 
-READ_ONLY = (BroadcastStep, DiagonalStep, WindowStep)
-Step = IndexStep | PlaceStep | TransposeStep | ReshapeStep | BroadcastStep | DiagonalStep | WindowStep | PartStep
+Step = (
+    IndexStep
+    | PlaceStep
+    | TransposeStep
+    | ReshapeStep
+    | BroadcastStep
+    | DiagonalStep
+    | WindowStep
+    | StridedStep
+    | PartStep
+)

@@ -13,11 +13,21 @@ import numpy as np
 
 from wengert.array.handle import Array, wrap, wrap_array
 from wengert.array.holder import has_batch
-from wengert.array.layout import arranged, laid_out
-from wengert.array.steps import READ_ONLY, BroadcastStep, IndexStep, PlaceStep, ReshapeStep, Step, TransposeStep
+from wengert.array.layout import Flags, arranged, laid_out
+from wengert.array.steps import (
+    BroadcastStep,
+    IndexStep,
+    PartStep,
+    PlaceStep,
+    ReshapeStep,
+    Step,
+    StridedStep,
+    TransposeStep,
+    refuse_overlap,
+)
 from wengert.core import combinators
 from wengert.core.values import Value, dtype_of, representative, shape_of
-from wengert.rules.indexing import index, index_update
+from wengert.rules.indexing import index, index_update, make_key
 
 _allocate = object.__new__
 
@@ -81,17 +91,46 @@ class View(Array):
 
     def _write(self, value: Any, arrays: Sequence[Any], spec: tuple[Any, ...]) -> None:
         position = None if arrays else self._locate(spec)
-        if position is None:
+        places = None if position is not None else self._places()
+        if places is not None and not any(isinstance(a, Value) for a in arrays):
+            self._write_at(*places, make_key(spec, arrays), value)
+        elif position is None:
             self._write_through(index_update(self._peek(), value, *arrays, spec=spec, donate=False))
         else:
             self._base._write(value, (), position)
 
     def _replace(self, value: Any) -> None:
         self._require_mutable()
-        self._write_through(value)
+        self._write(value, (), (Ellipsis,)) if self._places() else self._write_through(value)
+
+    def _places(self) -> tuple[Array, np.ndarray] | None:
+        """Where elements lie that were strided at will: the array that was, and their numbers there in C order."""
+        for depth in reversed(range(len(self._steps))):
+            step = self._steps[depth]
+            if isinstance(step, StridedStep):
+                owner = _make_view(self._base, self._steps[:depth], self._shapes[:depth]) if depth else self._base
+                places = step.places
+                for later in self._steps[depth + 1 :]:
+                    places = later.forward(places)
+                return owner, places
+            if isinstance(step, (PartStep, PlaceStep)):
+                return None
+        return None
+
+    @staticmethod
+    def _write_at(owner: Array, places: np.ndarray, key: tuple[Any, ...], value: Any) -> None:
+        chosen = places[key]
+        if np.unique(chosen).size < chosen.size:
+            refuse_overlap()
+        owner[np.unravel_index(chosen, owner.shape)] = value
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether no step leads to what NumPy makes read-only."""
+        return all(step.writable for step in self._steps)
 
     def _require_mutable(self) -> None:
-        if any(isinstance(step, READ_ONLY) for step in self._steps):
+        if not self.is_writable:
             raise ValueError("assignment destination is read-only")
 
     def _write_through(self, part: Any) -> None:
@@ -129,7 +168,15 @@ def _take_view(self: Array, step: Step) -> Array:
     return wrap_array(part) if is_index and isinstance(part, Value) else wrap(part)
 
 
+def _flags(self: Array) -> Flags:
+    """How the elements lie in memory in NumPy, and whether they can be written to; not to be set."""
+    return Flags(layout_of(self), owndata=not isinstance(self, View))
+
+
 Array._take_view = _take_view
+Array.strides = property(lambda self: layout_of(self).strides, doc="Distances of elements in bytes, as in NumPy.")
+Array.flags = property(_flags)
+Array.base = property(lambda self: self._base if isinstance(self, View) else None, doc="The array that a view shows.")
 
 
 def _follow(base: Array, steps: tuple[Step, ...]) -> Any:
@@ -181,7 +228,7 @@ def layout_of(x: Array) -> Any:
     if has_batch(value):
         plain = np.empty_like(plain)  # in a batch the example itself may lie scattered
     for step in steps:
-        plain = step.forward(plain)
+        plain = step.lay_out(plain) if isinstance(step, StridedStep) else step.forward(plain)
     return plain
 
 
@@ -209,3 +256,36 @@ def take_broadcast(x: Array, shape: tuple[int, ...]) -> Array:
 def take_view(x: Array, step: Step) -> Array:
     """View of an Array that a step leads to."""
     return x._take_view(step)
+
+
+def take_strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], writable: bool) -> Array | None:
+    """View of any elements, by their distances in bytes, of the array that x is a view of; None if some are outside.
+
+    To find out which elements those are, their numbers are laid out as they are themselves.
+    """
+    owner, steps, width = x, (), x.itemsize
+    if isinstance(x, View):
+        writable = writable and x.is_writable
+        if not any(isinstance(step, (PartStep, PlaceStep, StridedStep)) for step in x._steps):
+            owner, steps = x._base, x._steps
+    places = np.zeros(shape, np.intp)
+    if places.size:
+        item = np.dtype(np.intp).itemsize
+        own = layout_of(owner).strides
+        if not owner.size or any(s % width for s in (*own, *strides)):
+            return None
+        numbers = laid_out(owner.shape, np.dtype(np.intp), tuple(s // width * item for s in own))
+        memory = numbers.base.view(np.intp)  # type: ignore[union-attr]
+        memory[...] = -1
+        numbers[...] = np.arange(owner.size).reshape(owner.shape)
+        for step in steps:
+            numbers = step.forward(numbers)
+        places += (numbers.ctypes.data - memory.ctypes.data) // item
+        for axis, (n, step) in enumerate(zip(shape, strides, strict=True)):
+            places += (np.arange(n) * (step // width)).reshape((n,) + (1,) * (len(shape) - axis - 1))
+        if places.min() < 0 or places.max() >= memory.size:
+            return None
+        places = memory[places]
+        if places.min() < 0:
+            return None
+    return owner._take_view(StridedStep(places, strides, writable))
