@@ -72,7 +72,8 @@ class Array(Holder):
     # Attached by `wengert.array.protocols`.
     __array_function__: Callable[..., Any]
     __array_ufunc__: Callable[..., Any]
-    # Methods that `wengert.numpy.methods` attaches.
+    # What `wengert.numpy.methods` attaches.
+    flat: Any
     sum: Callable[..., Any]
     prod: Callable[..., Any]
     mean: Callable[..., Any]
@@ -107,6 +108,7 @@ class Array(Holder):
     ptp: Callable[..., Any]
     searchsorted: Callable[..., Any]
     compress: Callable[..., Any]
+    sort: Callable[..., None]
     # Attached by `wengert.derivatives.variables`.
     backward: Callable[..., None]
 
@@ -154,11 +156,6 @@ class Array(Holder):
         if self.dtype.kind != "c":
             raise TypeError("array does not have imaginary part to set")
         self.imag[...] = value
-
-    @property
-    def flat(self) -> Iterator[Any]:
-        """Iterator over the elements in C order."""
-        return iter(self.ravel())
 
     # Reading and writing ---------------------------------------------------------------------------------------------
 
@@ -294,10 +291,6 @@ class Array(Holder):
         if shape_of(unwrap(value)):
             raise ValueError("setting an array element with a sequence.")
         self[...] = value
-
-    def sort(self, axis: int = -1, kind: Any = None) -> None:
-        """Sort in place."""
-        self[...] = np.sort(self, axis=axis, kind=kind)  # type: ignore[call-overload]
 
     def __copy__(self) -> Array:
         return self.copy()

@@ -242,7 +242,7 @@ def attach() -> None:
         setattr(Value, name, _as_method(name, function))
     for name, function in ARRAY_METHODS.items():
         setattr(Array, name, _as_method(name, function))
-    Array.flat = property(Flat, _set_flat, doc="The elements in C order.")  # type: ignore[method-assign,assignment]
+    Array.flat = property(Flat, _set_flat, doc="The elements in C order.")
     for kind in (Array, Value):
         kind.__round__ = _round  # type: ignore[attr-defined]
         for name in _INTEGERS:
