@@ -18,6 +18,7 @@ from wengert.numpy import shaping
 from wengert.numpy.dispatch import as_array, call, concrete, implements, known_numbers, no_value, normalise_axes
 from wengert.numpy.indexing import take_along_axis
 from wengert.numpy.matrix_products import (
+    adjoint,
     cross,
     diagonal,
     matrix_transpose,
@@ -27,12 +28,12 @@ from wengert.numpy.matrix_products import (
     trace,
     vecdot,
 )
-from wengert.numpy.norms import as_inexact, as_matrices, matrix_norm, norm, vector_norm
+from wengert.numpy.norms import as_inexact, as_matrices, as_square, matrix_norm, norm, vector_norm
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import reshape, swapaxes
 from wengert.numpy.sorting import argsort
-from wengert.numpy.ufuncs import absolute, conjugate, isnan, matmul, sign, where
+from wengert.numpy.ufuncs import absolute, isnan, matmul, sign, where
 from wengert.rules import decompositions as d
 from wengert.rules import determinants
 from wengert.rules import linalg as r
@@ -76,42 +77,31 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-def _square(a: Any) -> Any:
-    a = as_matrices(a)
-    if shape_of(a)[-1] != shape_of(a)[-2]:
-        raise LinAlgError("Last 2 dimensions of the array must be square")
-    return a
-
-
-def _adjoint(a: Any) -> Any:
-    return conjugate(swapaxes(a, -1, -2))
-
-
 # Determinant, inverse, linear systems ---------------------------------------------------------------------------------
 
 
 @implements(np.linalg.det)
 def det(a: Any) -> Any:
     """Right derivatives, of every order, also at singular matrices."""
-    return call(determinants.det, _square(a))
+    return call(determinants.det, as_square(a))
 
 
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the determinant; no derivative (NaN) at singular matrices."""
-    return SlogdetResult(*call(determinants.slogdet, _square(a)))
+    return SlogdetResult(*call(determinants.slogdet, as_square(a)))
 
 
 @implements(np.linalg.inv)
 def inv(a: Any) -> Any:
     """Inverse."""
-    return call(r.inverse, _square(a), check=True)
+    return call(r.inverse, as_square(a), check=True)
 
 
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """Solution of a @ x = b; a one-dimensional b is one vector, every other b a stack of matrices."""
-    a, b = _square(a), as_array(b)
+    a, b = as_square(a), as_array(b)
     if len(shape_of(b)) == 1:
         return call(r.solve, a, b[:, None])[..., 0]
     return call(r.solve, a, b)
@@ -120,7 +110,7 @@ def solve(a: Any, b: Any) -> Any:
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = no_value) -> Any:
     """The derivative holds at constant rank, which singular values below the tolerance do not count for."""
-    a = _square(a) if hermitian else as_matrices(a)
+    a = as_square(a) if hermitian else as_matrices(a)
     if rcond is not None and rtol is not no_value:
         raise ValueError("`rtol` and `rcond` can't be both set.")
     if rcond is None:
@@ -206,7 +196,7 @@ def cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = svdvals(x)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    inverse = call(r.inverse, _square(x), check=False)
+    inverse = call(r.inverse, as_square(x), check=False)
     out = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
     return where(isnan(out) & ~isnan(sum_(absolute(x), axis=(-2, -1))), np.inf, out)
 
@@ -217,7 +207,7 @@ def cond(x: Any, p: Any = None) -> Any:
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     """Reads one triangle, and is differentiated as a function of that triangle."""
-    a = _square(a)
+    a = as_square(a)
     return swapaxes(call(r.cholesky, swapaxes(a, -1, -2)), -1, -2) if upper else call(r.cholesky, a)
 
 
@@ -229,10 +219,10 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     """
     if UPLO.upper() not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")
-    a = _square(a)
+    a = as_square(a)
     if UPLO.upper() == "L":
         return EighResult(*call(d.eigh, a))
-    return EighResult(*call(d.eigh, _adjoint(a), upper=True))
+    return EighResult(*call(d.eigh, adjoint(a), upper=True))
 
 
 @implements(np.linalg.eigvalsh)
@@ -244,7 +234,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 @implements(np.linalg.eig)
 def eig(a: Any) -> Any:
     """Real or complex as in NumPy; no derivative where eigenvalues coincide."""
-    return EigResult(*call(d.eig, _square(a)))
+    return EigResult(*call(d.eig, as_square(a)))
 
 
 @implements(np.linalg.eigvals)
@@ -262,10 +252,10 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     """
     a = as_matrices(a)
     if hermitian:
-        w, v = eigh(_square(a))
+        w, v = eigh(as_square(a))
         order = argsort(absolute(w), axis=-1)[..., ::-1]
         w, v = take_along_axis(w, order, -1), take_along_axis(v, order[..., None, :], -1)
-        return SVDResult(v, absolute(w), _adjoint(v * sign(w)[..., None, :])) if compute_uv else absolute(w)
+        return SVDResult(v, absolute(w), adjoint(v * sign(w)[..., None, :])) if compute_uv else absolute(w)
     out = call(d.svd, a, full=bool(full_matrices and compute_uv))
     return SVDResult(*out) if compute_uv else out[1]
 
@@ -294,7 +284,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         q, upper = call(d.qr, a)
     else:
         q, left = call(d.qr, a[..., :m])
-        upper = np.concatenate([left, matmul(_adjoint(q), a[..., m:])], axis=-1)
+        upper = np.concatenate([left, matmul(adjoint(q), a[..., m:])], axis=-1)
     return upper if mode == "r" else QRResult(q, upper)
 
 
@@ -319,7 +309,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """By repeated squaring, of the inverse for negative n."""
-    a = _square(a)
+    a = as_square(a)
     n = int(n) if isinstance(n, np.integer) else n
     if not isinstance(n, int):
         raise TypeError("exponent must be an integer")

@@ -11,7 +11,7 @@ from wengert.core.values import shape_of
 from wengert.numpy import contraction, indexing
 from wengert.numpy.dispatch import as_array, implements
 from wengert.numpy.shaping import moveaxis, swapaxes
-from wengert.numpy.ufuncs import matmul
+from wengert.numpy.ufuncs import conjugate, matmul
 
 
 @implements(np.linalg.multi_dot)
@@ -114,3 +114,8 @@ def _matmul(x1: Any, x2: Any, /) -> Any:
 def matrix_transpose(x: Any, /) -> Any:
     """A view."""
     return swapaxes(x, -1, -2)
+
+
+def adjoint(a: Any) -> Any:
+    """Conjugate transpose."""
+    return conjugate(swapaxes(a, -1, -2))

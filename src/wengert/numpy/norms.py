@@ -35,6 +35,14 @@ def as_matrices(a: Any) -> Any:
     return a
 
 
+def as_square(a: Any) -> Any:
+    """Return an array of square matrices, or raise NumPy's error."""
+    a = as_matrices(a)
+    if shape_of(a)[-1] != shape_of(a)[-2]:
+        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
+    return a
+
+
 def _singular_values(x: Any) -> Any:
     return call(d.svd, x, full=False)[1]
 

@@ -13,8 +13,8 @@ from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy import fft, linalg
 from wengert.numpy.dispatch import as_array, call, concrete, implements
-from wengert.numpy.linalg import _adjoint, _square, matrix_transpose
-from wengert.numpy.norms import as_inexact, as_matrices
+from wengert.numpy.matrix_products import adjoint, matrix_transpose
+from wengert.numpy.norms import as_inexact, as_matrices, as_square
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import broadcast_to, moveaxis, reshape
@@ -71,7 +71,7 @@ def _entries_read(a: Any, structure: str, lower: bool) -> Any:
 
 def _checked(a: Any, b: Any) -> tuple[Any, Any, bool]:
     """Return a, b as matrices, and whether b was a vector."""
-    a, b = _square(a), as_inexact(b)
+    a, b = as_square(a), as_inexact(b)
     vector = len(shape_of(b)) == 1
     rows = shape_of(b)[-1 if vector else -2]
     if rows != shape_of(a)[-1]:
@@ -108,7 +108,7 @@ def inv(
     a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: str | None = None, lower: bool = False
 ) -> Any:
     """A structure that is assumed says which entries are read, and differentiated."""
-    return linalg.inv(_entries_read(_square(a), _structure(assume_a), lower))
+    return linalg.inv(_entries_read(as_square(a), _structure(assume_a), lower))
 
 
 @implements(sl.solve_triangular)
@@ -251,7 +251,7 @@ def pinvh(
     check_finite: bool = True,
 ) -> Any:
     """Of the Hermitian matrix that has the triangle which is read."""
-    return pinv(_entries_read(_square(a), "hermitian", lower), atol=atol, rtol=rtol, return_rank=return_rank)
+    return pinv(_entries_read(as_square(a), "hermitian", lower), atol=atol, rtol=rtol, return_rank=return_rank)
 
 
 @implements(sl.lstsq)
@@ -298,16 +298,16 @@ def _of_one_kind(function: Callable[..., Any], matrices: int) -> Callable[..., A
 @implements(_of_one_kind(sl.solve_sylvester, 3))
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """Solution of a @ x + x @ b = q. No derivative (NaN) where a and -b have an eigenvalue in common."""
-    return call(m.sylvester, _square(a), _square(b), as_matrices(q), strict=False)
+    return call(m.sylvester, as_square(a), as_square(b), as_matrices(q), strict=False)
 
 
 @implements(_of_one_kind(sl.solve_continuous_lyapunov, 2))
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
     """Solution of a @ x + x @ aᴴ = q."""
-    a, q = _square(a), _square(q)
+    a, q = as_square(a), as_square(q)
     if shape_of(a)[-2:] != shape_of(q)[-2:]:
         raise ValueError("Matrix a and q should have the same shape.")
-    return solve_sylvester(a, _adjoint(a), q)
+    return solve_sylvester(a, adjoint(a), q)
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -316,7 +316,7 @@ solve_lyapunov = solve_continuous_lyapunov
 @implements(_of_one_kind(sl.solve_discrete_lyapunov, 2))
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
     """Solution of a @ x @ aᴴ - x + q = 0."""
-    a, q = _square(a), _square(q)
+    a, q = as_square(a), as_square(q)
     n = shape_of(a)[-1]
     if n != shape_of(q)[-1]:
         raise ValueError("Matrix a and q should have the same shape.")
@@ -328,8 +328,8 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
         system = np.eye(n * n) - reshape(pairs, (*shape_of(a)[:-2], n * n, n * n))
         return reshape(linalg.solve(system, reshape(q, (*shape_of(q)[:-2], n * n, 1))), shape_of(q))
     if method == "bilinear":
-        eye, ah = np.eye(n), _adjoint(a)
+        eye, ah = np.eye(n), adjoint(a)
         turned = matmul(ah - eye, linalg.inv(ah + eye))
         middle = matmul(linalg.inv(a + eye), matmul(q, linalg.inv(ah + eye)))
-        return solve_continuous_lyapunov(_adjoint(turned), -2 * middle)
+        return solve_continuous_lyapunov(adjoint(turned), -2 * middle)
     raise ValueError(f"Unknown solver {method}")

@@ -18,8 +18,9 @@ from wengert.numpy import linalg
 from wengert.numpy.contraction import kron
 from wengert.numpy.dispatch import as_array, call, concrete, implements
 from wengert.numpy.joining import concatenate
-from wengert.numpy.linalg import LinAlgError, _adjoint, _square
-from wengert.numpy.norms import as_matrices
+from wengert.numpy.linalg import LinAlgError
+from wengert.numpy.matrix_products import adjoint
+from wengert.numpy.norms import as_matrices, as_square
 from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import astype
 from wengert.numpy.ufuncs import absolute, exp, imag, matmul, real, sqrt, square
@@ -166,7 +167,7 @@ def polar(a: Any, side: str = "right") -> Any:
     if side not in ("right", "left"):
         raise ValueError("`side` must be either 'right' or 'left'")
     w, s, vh = linalg.svd(a, full_matrices=False)
-    p = matmul(_adjoint(vh) * s[..., None, :], vh) if side == "right" else matmul(w * s[..., None, :], _adjoint(w))
+    p = matmul(adjoint(vh) * s[..., None, :], vh) if side == "right" else matmul(w * s[..., None, :], adjoint(w))
     return matmul(w, vh), p
 
 
@@ -178,9 +179,9 @@ def _reduced(a: Any, b: Any, kind: int) -> tuple[Any, Any]:
     lower = linalg.cholesky(b)
     if kind == 1:
         half = solve_triangular(lower, a, lower=True)
-        reduced = solve_triangular(lower, _adjoint(half), lower=True)
+        reduced = solve_triangular(lower, adjoint(half), lower=True)
     else:
-        reduced = matmul(_adjoint(lower), matmul(a, lower))
+        reduced = matmul(adjoint(lower), matmul(a, lower))
     return reduced, lambda y: matmul(lower, y) if kind == 3 else solve_triangular(lower, y, trans="C", lower=True)
 
 
@@ -203,17 +204,17 @@ def eigh(
 
     Vectors that belong to equal eigenvalues have no derivative. A subset is taken of all eigenvalues.
     """
-    a = _square(a)
+    a = as_square(a)
     if not lower:
-        a = _adjoint(a)
+        a = adjoint(a)
     back = None
     if b is not None:
-        b = _square(b)
+        b = as_square(b)
         if type not in (1, 2, 3):
             raise ValueError('"type" keyword only accepts 1, 2, and 3.')
         if shape_of(b)[-2:] != shape_of(a)[-2:]:
             raise ValueError(f"wrong b dimensions {shape_of(b)}, should be {shape_of(a)}")
-        a, back = _reduced(call(r.hermitian, a), b if lower else _adjoint(b), type)
+        a, back = _reduced(call(r.hermitian, a), b if lower else adjoint(b), type)
         driver = "evd"  # what LAPACK's functions for generalised problems use
     if subset_by_index is not None and subset_by_value is not None:
         raise ValueError("Either index or value subset can be requested.")
@@ -270,18 +271,18 @@ def eig(
     homogeneous_eigvals: bool = False,
 ) -> Any:
     """For b that is not singular. No derivative where eigenvalues coincide."""
-    a = _square(a)
+    a = as_square(a)
     if homogeneous_eigvals:
         fail(
             UnsupportedOperationError,
             "eig(homogeneous_eigvals=True) has no derivative. Use the eigenvalues themselves.",
         )
-    w, v = linalg.eig(a if b is None else linalg.solve(_square(b), a))
+    w, v = linalg.eig(a if b is None else linalg.solve(as_square(b), a))
     w = w + 0j
     if not left:
         return (w, v) if right else w
     basis = v if b is None else matmul(b, v)
-    rows = _adjoint(linalg.inv(basis))
+    rows = adjoint(linalg.inv(basis))
     vl = rows / sqrt(sum_(square(absolute(rows)), axis=-2, keepdims=True))
     return (w, vl, v) if right else (w, vl)
 
@@ -309,13 +310,13 @@ def expm(A: Any) -> Any:
         if shape_of(a) not in ((), (1,)):
             raise LinAlgError("The input array must be at least two-dimensional")
         return exp(a.reshape((1, 1)))
-    return call(m.expm, _square(a))
+    return call(m.expm, as_square(a))
 
 
 @implements(sl.expm_frechet)
 def expm_frechet(A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True) -> Any:
     """Derivative of the exponential at A in the direction E; itself differentiable."""
-    a, e = _square(A), _square(E)
+    a, e = as_square(A), as_square(E)
     if shape_of(a)[-2:] != shape_of(e)[-2:]:
         raise ValueError("expected A and E to be the same shape")
     change = call(m.expm_derivative, a, e)
@@ -325,13 +326,13 @@ def expm_frechet(A: Any, E: Any, method: Any = None, compute_expm: bool = True, 
 @implements(sl.logm)
 def logm(A: Any, disp: Any = True) -> Any:
     """Principal logarithm; complex for real matrices with negative eigenvalues."""
-    return call(m.logm, _square(A))
+    return call(m.logm, as_square(A))
 
 
 @implements(sl.sqrtm)
 def sqrtm(A: Any, disp: Any = True, blocksize: Any = 64) -> Any:
     """Principal square root; no derivative (NaN) at singular matrices."""
-    return call(m.sqrtm, _square(A))
+    return call(m.sqrtm, as_square(A))
 
 
 def _turned(a: Any) -> Any:
@@ -342,14 +343,14 @@ def _turned(a: Any) -> Any:
 @implements(sl.cosm)
 def cosm(A: Any) -> Any:
     """Cosine of a matrix."""
-    a = _square(A)
+    a = as_square(A)
     return real(_turned(a)) if dtype_of(a).kind != "c" else 0.5 * (_turned(a) + _turned(-a))
 
 
 @implements(sl.sinm)
 def sinm(A: Any) -> Any:
     """Sine of a matrix."""
-    a = _square(A)
+    a = as_square(A)
     return imag(_turned(a)) if dtype_of(a).kind != "c" else -0.5j * (_turned(a) - _turned(-a))
 
 
@@ -362,14 +363,14 @@ def tanm(A: Any) -> Any:
 @implements(sl.coshm)
 def coshm(A: Any) -> Any:
     """Hyperbolic cosine of a matrix."""
-    a = _square(A)
+    a = as_square(A)
     return 0.5 * (expm(a) + expm(-a))
 
 
 @implements(sl.sinhm)
 def sinhm(A: Any) -> Any:
     """Hyperbolic sine of a matrix."""
-    a = _square(A)
+    a = as_square(A)
     return 0.5 * (expm(a) - expm(-a))
 
 
