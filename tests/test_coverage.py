@@ -97,7 +97,7 @@ def test_what_is_missing_is_said():
 
 
 def test_several_calls_of_one_function():
-    native, callback = attempt(wnp.exp, X), attempt(lambda x: wnp.sort(x), X, theirs=np.sort)
+    native, callback = attempt(wnp.exp, X), attempt(lambda x: wnp.fft.ifft(x), X, theirs=np.fft.ifft)
     assert callback.cells["compiled"] in ("callback", "partly")
     assert joined([native, native]).cells == native.cells
     assert joined([native, callback]).cells["compiled"] == "partly"

@@ -26,7 +26,7 @@ from wengert.compiler.frame import Unit
 from wengert.compiler.locations import all_operations
 from wengert.compiler.lowering import Emitter, Register
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
-from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Map, Plan, Product, Step, make_plan
+from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Lanes, Map, Plan, Product, Step, make_plan
 from wengert.compiler.schedule import Schedule, Writer
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
@@ -94,7 +94,7 @@ class Executable:
         steps = itertools.chain.from_iterable(self.steps.values())
         return (
             Passes.ALL
-            if self.plan is None or any(isinstance(s, (Map, Iteration, Indexed)) for s in steps)
+            if self.plan is None or any(isinstance(s, (Map, Iteration, Indexed, Lanes)) for s in steps)
             else Passes.LOOPS
         )
 
@@ -315,7 +315,7 @@ def arrange(executable: Executable) -> None:
     executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
-    if any(isinstance(step, (Factorization, Iteration, Indexed, Map)) for step in plan.steps):
+    if any(isinstance(step, (Factorization, Iteration, Indexed, Lanes, Map)) for step in plan.steps):
         executable.symbols |= frame.symbols()
         if any(blas.is_product(op) for op in all_operations(executable.program)):
             executable.symbols |= blas.symbols()

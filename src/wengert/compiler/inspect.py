@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert.compiler.generate import Executable, write
 from wengert.compiler.native import NativeModule, compile_module
-from wengert.compiler.plan import REDUCTIONS, Call, Factorization, Indexed, Iteration, Kernel, Map, Product, Step
+from wengert.compiler.plan import REDUCTIONS, Call, Factorization, Indexed, Iteration, Kernel, Lanes, Map, Product, Step
 from wengert.core.program import Literal, Operation, Program, Variable, show_type
 from wengert.core.values import ArrayType
 from wengert.transforms.branches import branch
@@ -111,6 +111,10 @@ class Inspection:
         if isinstance(step, (Factorization, Indexed)):
             op = step.operation
             title = f"{op.primitive.name} by {'indices' if isinstance(step, Indexed) else 'LAPACK'}"
+            return _block(title, ("reads", _names(op.inputs)), ("stores", _typed(op.outputs)))
+        if isinstance(step, Lanes):
+            op = step.operation
+            title = f"{op.primitive.name} lane by lane"
             return _block(title, ("reads", _names(op.inputs)), ("stores", _typed(op.outputs)))
         if isinstance(step, Iteration):
             return _describe_iteration(step.operation)
@@ -295,6 +299,8 @@ def _kind(step: Step) -> str:
         return "factorization"
     if isinstance(step, Indexed):
         return "selection by indices"
+    if isinstance(step, Lanes):
+        return step.operation.primitive.name
     if isinstance(step, Iteration):
         return "branch" if step.operation.primitive is branch else "sequential loop"
     return "loop" if isinstance(step, (Kernel, Map)) else "matrix product"

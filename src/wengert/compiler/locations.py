@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from wengert.compiler import unroll
+from wengert.compiler import ordering, unroll
 from wengert.compiler.lowering import is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
-from wengert.rules import contraction, indexing
+from wengert.rules import contraction, indexing, reductions
 from wengert.transforms.branches import branch
 from wengert.transforms.loop_calls import LoopCall, inner_programs
 from wengert.transforms.loops import loop
@@ -113,6 +113,8 @@ def _constraints(op: Operation, memory: set[Variable]) -> tuple[list[tuple[Any, 
     if p is map_program:
         memory_variables(op.params["program"])
         return [], [*op.inputs, *op.outputs]
+    if p is reductions.searchsorted and ordering.has_native_form(op):
+        return [], [*op.inputs[1:], *op.outputs]
     if p.multiple or not _is_known(op):
         raise Unsuitable
     if p is indexing.index:
@@ -137,6 +139,8 @@ def _is_known(op: Operation) -> bool:
 def _inner_work(op: Operation) -> int:
     if op.primitive is map_program:
         return op.params["size"] * count_elements(op.params["program"])
+    if op.primitive in ordering.PRIMITIVES:
+        return ordering.work(op)
     if op.primitive in (contraction.matmul, contraction.einsum):
         return 4 * max((size_of(a) for a in op.inputs if isinstance(a, Variable)), default=0)
     return 0

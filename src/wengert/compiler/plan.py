@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas, gathers, lapack, writes
+from wengert.compiler import blas, gathers, lanes, lapack, writes
 from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -103,7 +103,11 @@ class Factorization(_Single):
     """A linear system or a factorisation, done by LAPACK."""
 
 
-Step = Kernel | Call | Product | Map | Iteration | Indexed | Factorization
+class Lanes(_Single):
+    """A scan, a sort or a search along an axis."""
+
+
+Step = Kernel | Call | Product | Map | Iteration | Indexed | Factorization | Lanes
 
 
 @dataclasses.dataclass
@@ -240,6 +244,8 @@ def make_plan(
                 kinds[v] = "indexed"
             elif lapack.is_native(op):
                 kinds[v] = "factorization"
+            elif lanes.is_native(op):
+                kinds[v] = "lanes"
             elif blas.is_product(op):
                 kinds[v] = "product"
             elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
@@ -251,7 +257,7 @@ def make_plan(
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
         kind = kinds[op.outputs[0]]
-        if kind in ("call", "alias", "map", "iteration", "indexed", "factorization"):
+        if kind in ("call", "alias", "map", "iteration", "indexed", "factorization", "lanes"):
             pulled = [a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled"]
             buffers.update(a for a in pulled if kind != "iteration" or uniform_number(a, definitions) is None)
         if kinds[op.outputs[0]] == "product":
@@ -411,6 +417,8 @@ def _group(
             calls.setdefault(own, []).append(Indexed(op))
         elif kind == "factorization":
             calls.setdefault(own, []).append(Factorization(op))
+        elif kind == "lanes":
+            calls.setdefault(own, []).append(Lanes(op))
         elif kind == "product":
             calls.setdefault(own, []).append(Product(op, blas.factors(op, definitions)))
         elif kind == "reduction":

@@ -11,11 +11,23 @@ from typing import Any
 
 from llvmlite import ir
 
-from wengert.compiler import bands, blas, buffers, gathers, iterations, lapack, loops, map_loops, products
+from wengert.compiler import (
+    bands,
+    blas,
+    buffers,
+    gathers,
+    iterations,
+    lanes,
+    lapack,
+    loops,
+    map_loops,
+    products,
+    sorting,
+)
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.frame import Unit
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Kernel, Map, Plan, Product, Step
+from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Kernel, Lanes, Map, Plan, Product, Step
 from wengert.core.program import Variable
 
 _I64 = ir.IntType(64)
@@ -28,8 +40,12 @@ Writer = (
     | products.ProductWriter
     | gathers.IndexWriter
     | lapack.LapackWriter
+    | lanes.LaneWriter
     | iterations.IterationWriter
 )
+
+#: Those that may stop the program.
+_STOPPING = (gathers.IndexWriter, lapack.LapackWriter, lanes.LaneWriter, iterations.IterationWriter)
 
 
 class Schedule:
@@ -108,6 +124,8 @@ class Schedule:
             over = {v: self.layout.in_place[v] for v in step.results if v in self.layout.in_place}
             if isinstance(step, Factorization):
                 writer = lapack.LapackWriter(step.operation)
+            elif isinstance(step, Lanes):
+                writer = sorting.lane_writer(step.operation)
             elif isinstance(step, Indexed):
                 writer = gathers.IndexWriter(step.operation, over)
             else:
@@ -156,8 +174,9 @@ class Schedule:
                 continue
             variables = (*writer.leaves, *writer.results)
             arguments = [b.bitcast(address(v), memory_type(v.type.dtype).as_pointer()) for v in variables]
-            stops = isinstance(writer, (gathers.IndexWriter, lapack.LapackWriter, iterations.IterationWriter))
-            if not stops and not (isinstance(writer, map_loops.MapWriter) and writer.has_control):
+            if not isinstance(writer, _STOPPING) and not (
+                isinstance(writer, map_loops.MapWriter) and writer.has_control
+            ):
                 b.call(writer.function, arguments)
                 continue
             b.call(writer.function, [*arguments, status])

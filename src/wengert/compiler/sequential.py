@@ -25,13 +25,14 @@ from wengert.compiler.locations import (
     states_of,
 )
 from wengert.compiler.lowering import Emitter, Register
+from wengert.compiler.ordering import EXTREMA, ORDERS, common_dtype, is_before, is_short, search
 from wengert.compiler.stacks import Slots, Stack
 from wengert.compiler.unroll import INDEXED, Elements, Unroller, box
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import ArrayType
 from wengert.rules import elementwise as e
-from wengert.rules import indexing
+from wengert.rules import indexing, reductions
 from wengert.transforms.branches import branch
 from wengert.transforms.loop_calls import LoopCall
 from wengert.transforms.loops import loop
@@ -103,8 +104,16 @@ class Sequential(Unroller):
             return [operands[0]._replace(type=op.outputs[0].type)]
         if p in INDEXED:
             return [self.indexed(op, operands, op.inputs[0] in dying)]
+        if p is reductions.searchsorted and (isinstance(operands[0], (Memory, Uniform)) or not is_short(op)):
+            return [self.searched(op, *operands)]
         plain = {a: self.elements(x) for a, x in zip(op.inputs, operands, strict=True) if isinstance(a, Variable)}
-        return self.map(op, plain) if p is map_program else [self.operation(op, plain)]
+        if p is map_program:
+            return self.map(op, plain)
+        result = self.operation(op, plain)
+        if p in (*EXTREMA, *ORDERS):
+            for position in result.ravel():
+                self.bound(position, 0, op.inputs[0].type.shape[op.params["axis"]] - 1)  # type: ignore[union-attr]
+        return [result]
 
     def read(self, atom: Any, env: dict[Variable, Any]) -> Any:
         """The value of an operand."""
@@ -194,6 +203,23 @@ class Sequential(Unroller):
                 x = self.element(e.add, (out.dtype, out.dtype), out.dtype, self.load(memory, o), x)
             self.store(memory, o, x)
         return memory if isinstance(base, (Memory, Uniform)) else self.elements(memory)
+
+    def searched(self, op: Operation, x: Any, wanted: Any) -> Elements:
+        """Places in a sorted array that is in memory, or is to be."""
+        b, em, dtype, type_ = self.builder, self.em, common_dtype(op), op.inputs[0].type  # type: ignore[union-attr]
+        memory, places = self.for_reading(x, type_), []
+        own = dtype_of_atom(op.inputs[1])
+        for v in self.registers(self.elements(wanted), own).ravel():
+            converted = em.convert(v, own, dtype)
+
+            def before(place: Register, v: Register = converted) -> Register:
+                return is_before(
+                    b, dtype, op.params["side"], em.convert(self.load(memory, place), type_.dtype, dtype), v
+                )
+
+            places.append(search(b, type_.shape[0], before))
+            self.bound(places[-1], 0, type_.shape[0])
+        return box(places, op.outputs[0].type.shape)
 
     def as_indices(self, x: Elements, dtype: Any) -> Elements:
         """Integers as int64; unsigned ones that are too large for it become the largest, and not negative."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import parallel
+from wengert.compiler import ordering, parallel
 from wengert.compiler.lowering import (
     LOWERINGS,
     Emitter,
@@ -76,7 +76,7 @@ MOVES: dict[Primitive, Callable[..., Elements]] = {
 }
 _REDUCTIONS = {c.reduce_sum: e.add, reductions.reduce_prod: e.multiply, reductions.reduce_max: e.maximum}
 _REDUCTIONS[reductions.reduce_min] = e.minimum
-_OTHERS = {indexing.index_add, contraction.matmul, contraction.einsum, reductions.cumsum, *_REDUCTIONS}
+_OTHERS = {indexing.index_add, contraction.matmul, contraction.einsum, *_REDUCTIONS}
 INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
 
 
@@ -106,6 +106,8 @@ def can_unroll(program: Program) -> bool:
             total += max(math.prod(a.type.shape) for a in op.inputs if isinstance(a, Variable)) * 4
         if total > MAX_ELEMENTS or not is_known(op, constants):
             return False
+        if op.primitive in ordering.PRIMITIVES:
+            total += ordering.work(op)
     return all(is_lowerable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
         isinstance(x, np.ndarray) for x in constants.values()
     )
@@ -129,6 +131,8 @@ def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
         return False
     if p in INDEXED:
         return _is_fixed(op, constants)
+    if p in ordering.PRIMITIVES:
+        return ordering.has_native_form(op) and ordering.is_short(op)
     if p in MOVES or p in _OTHERS:
         return p in MOVES or out.kind == "f" or (p in _REDUCTIONS and out.kind in "iu" and dtypes[0] == out)
     return is_lowerable(p, dtypes, out)
@@ -244,8 +248,8 @@ class Unroller:
             return self.sum(args[0], op.params["axis"], out)
         if p in _REDUCTIONS:
             return self.reduce(_REDUCTIONS[p], args[0], op.params["axis"], out)
-        if p is reductions.cumsum:
-            return self.cumsum(args[0], op.params["axis"], out)
+        if p in ordering.PRIMITIVES:
+            return ordering.straight_line(self.em, op, *map(self.registers, args, dtypes))
         if p is contraction.matmul:
             x, y = args
             x2 = x[None, :] if x.ndim == 1 else x
@@ -260,6 +264,10 @@ class Unroller:
         """Cast as NumPy does; numbers become strongly typed, as the elements of an array are."""
         cast = [self.em.convert(v, own, to) if isinstance(v, ir.values.Value) else to.type(v) for v in x.ravel()]
         return box(cast, x.shape)
+
+    def registers(self, x: Elements, dtype: np.dtype[Any]) -> Elements:
+        """The same with numbers as registers, too."""
+        return box([v if isinstance(v, ir.values.Value) else self.em.constant(v, dtype) for v in x.ravel()], x.shape)
 
     def each(self, p: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *args: Elements) -> Elements:
         """Apply an elementwise operation, with broadcasting."""
@@ -290,13 +298,6 @@ class Unroller:
             ]
             terms = pairs + terms[len(terms) - len(terms) % 2 :]
         return terms[0]
-
-    def cumsum(self, x: Elements, axis: int, out: Any) -> Elements:
-        moved = np.moveaxis(x, axis, 0)
-        rows = [moved[:1]]
-        for i in range(1, len(moved)):
-            rows.append(self.each(e.add, (out.dtype, out.dtype), out.dtype, rows[-1], moved[i : i + 1]))
-        return np.moveaxis(np.concatenate(rows), 0, axis)
 
     def einsum(self, args: Sequence[Elements], dtypes: Sequence[Any], subscripts: str, out: Any) -> Elements:
         terms, output = contraction.split_subscripts(subscripts)
@@ -332,6 +333,8 @@ def estimate(program: Program) -> float:
             total += (op.params["trips"] or 20) * estimate(op.params["body"])
         elif op.primitive is branch:
             total += max(map(estimate, op.params["branches"]))
+        elif op.primitive in ordering.PRIMITIVES:
+            total += 0.5 * ordering.work(op)
         elif op.primitive not in MOVES:
             sizes = [math.prod(v.type.shape) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable)]
             total += max(parallel.cost(op.primitive), 0.05) * max(sizes, default=0)

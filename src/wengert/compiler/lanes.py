@@ -1,0 +1,244 @@
+"""Scans, positions of extrema, and searching: serial work along one axis, for each lane of the other axes.
+
+Results are NumPy's: sums and products are added up from the first element to the last, and the first NaN is the largest
+and the smallest element. `LaneWriter` is also the base of what sorts lanes (`wengert.compiler.sorting`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from llvmlite import ir
+
+from wengert.compiler.frame import Memory, Unit, begin
+from wengert.compiler.lowering import Emitter, Register, llvm_type, memory_type
+from wengert.compiler.ordering import common_dtype, has_native_form, is_before, is_better, search
+from wengert.compiler.sequential import Sequential
+from wengert.core.program import Literal, Operation, Variable
+from wengert.core.values import ArrayType
+from wengert.rules import reductions
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+#: Bytes of the vectors of candidates for an extremum, and the length from which it is looked for like this.
+_VECTOR_BYTES = 128
+_LONG = 256
+
+
+def is_native(op: Operation) -> bool:
+    """Whether a loop over lanes does an operation."""
+    return has_native_form(op) and max(op.inputs[0].type.shape) < 1 << 31  # type: ignore[union-attr]
+
+
+class LaneWriter:
+    """Writes one operation as an LLVM function ``void name(pointers of operands…, pointer of the result, status)``.
+
+    Attributes
+    ----------
+    x, out : Memory
+        The (first) operand, and the result.
+    outer, length, inner : int
+        The number of positions on the axes before, the length of the axis, and the number of positions on those after.
+    """
+
+    outer: int
+    length: int
+    inner: int
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.leaves = list(dict.fromkeys(a for a in operation.inputs if isinstance(a, Variable)))
+        self.results = list(operation.outputs)
+        self.function: Any = None
+        self.builder: Any = None
+
+    def write(self, unit: Unit, name: str) -> None:
+        """Emit the function."""
+        (a, *_), (result,) = self.operation.inputs, self.results
+        assert isinstance(a, Variable)
+        self.function, self.builder, self.frame, self.pointers = begin(unit, name, (*self.leaves, result))
+        self.writer = Sequential(Emitter(self.builder, unit.scalar_library), self.frame)
+        self.x = Memory(self.pointers[a], a.type, False)
+        self.out = Memory(self.pointers[result], result.type, True)
+        shape = a.type.shape
+        axis = self.operation.params.get("axis", 0) % len(shape)
+        self.outer, self.length, self.inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+        if 0 not in result.type.shape:
+            self.emit()
+        self.frame.finish()
+
+    def emit(self) -> None:
+        """Emit the body of the function, for results that are not empty."""
+        raise NotImplementedError
+
+    def count(self, low: int, high: int) -> Iterator[Register]:
+        """Emit a counted loop around what the caller emits while this generator is suspended."""
+        if high - low == 1:
+            yield ir.Constant(_I64, low)
+        else:
+            yield from self.writer.counting(ir.Constant(_I64, low), ir.Constant(_I64, high))
+
+    def times(self, i: Register, n: int) -> Register:
+        """A multiple."""
+        return self.builder.mul(i, ir.Constant(_I64, n), flags=("nsw",))
+
+    def load(self, offset: Register) -> Register:
+        """An element of the operand; truth values as bytes."""
+        return self.builder.load(self.builder.gep(self.x.pointer, [offset], inbounds=True))
+
+    def lanes(self) -> Iterator[tuple[Register, Register]]:
+        """Emit loops over the lanes: the offset of the first element of each, and the number of the lane."""
+        b = self.builder
+        for o in self.count(0, self.outer):
+            for j in self.count(0, self.inner):
+                yield b.add(self.times(o, self.length * self.inner), j), b.add(self.times(o, self.inner), j)
+
+
+class ScanWriter(LaneWriter):
+    """Sums or products of all elements up to each one."""
+
+    def emit(self) -> None:
+        """Emit the body of the function."""
+        b, writer, to = self.builder, self.writer, self.out.type.dtype
+        add, multiply = (b.fadd, b.fmul) if to.kind == "f" else (b.add, b.mul)
+        combine = add if self.operation.primitive is reductions.cumsum else multiply
+
+        def operand(offset: Register) -> Register:
+            return writer.em.convert(writer.load(self.x, offset), self.x.type.dtype, to)
+
+        if self.inner == 1:
+            total = self.frame.slot(llvm_type(to))
+            for lane, _ in self.lanes():
+                first = operand(lane)
+                b.store(first, total)
+                writer.store(self.out, lane, first)
+                for i in self.count(1, self.length):
+                    offset = b.add(lane, i)
+                    value = combine(b.load(total), operand(offset))
+                    b.store(value, total)
+                    writer.store(self.out, offset, value)
+            return
+        for o in self.count(0, self.outer):  # many lanes at once: each row and the one before it
+            start = self.times(o, self.length * self.inner)
+            for j in self.count(0, self.inner):
+                offset = b.add(start, j)
+                writer.store(self.out, offset, operand(offset))
+            for i in self.count(1, self.length):
+                row = b.add(start, self.times(i, self.inner))
+                for j in self.count(0, self.inner):
+                    offset = b.add(row, j)
+                    before = writer.load(self.out, b.sub(offset, ir.Constant(_I64, self.inner)))
+                    writer.store(self.out, offset, combine(before, operand(offset)))
+
+
+class ExtremumWriter(LaneWriter):
+    """Positions of the largest or smallest elements."""
+
+    def emit(self) -> None:
+        """Emit the body of the function."""
+        self.dtype, self.largest = self.x.type.dtype, self.operation.primitive is reductions.argmax
+        if self.inner > 1:
+            self._in_rows()
+            return
+        b = self.builder
+        value, position = self.frame.slot(memory_type(self.dtype)), self.frame.slot(_I64)
+        for lane, number in self.lanes():
+            if self.length >= _LONG:
+                done = self._by_vectors(lane, value, position)
+            else:
+                b.store(self.load(lane), value)
+                b.store(ir.Constant(_I64, 0), position)
+                done = 1
+            for i in self.count(done, self.length):
+                new, old = self.load(b.add(lane, i)), b.load(value)
+                found = self._is_better(new, old)
+                b.store(b.select(found, new, old), value)
+                b.store(b.select(found, i, b.load(position)), position)
+            self.writer.store(self.out, number, b.load(position))
+
+    def _is_better(self, new: Register, old: Register) -> Register:
+        return is_better(self.builder, self.dtype, self.largest, new, old)
+
+    def _in_rows(self) -> None:
+        """Many lanes at once: each row and the best elements so far."""
+        b = self.builder
+        best = self.frame.allocate(b, ArrayType((self.inner,), self.dtype))
+        for o in self.count(0, self.outer):
+            start, result = self.times(o, self.length * self.inner), self.times(o, self.inner)
+            for j in self.count(0, self.inner):
+                b.store(self.load(b.add(start, j)), b.gep(best.pointer, [j], inbounds=True))
+                self.writer.store(self.out, b.add(result, j), ir.Constant(_I64, 0))
+            for i in self.count(1, self.length):
+                row = b.add(start, self.times(i, self.inner))
+                for j in self.count(0, self.inner):
+                    new, place, own = (
+                        self.load(b.add(row, j)),
+                        b.gep(best.pointer, [j], inbounds=True),
+                        b.add(result, j),
+                    )
+                    old = b.load(place)
+                    found = self._is_better(new, old)
+                    b.store(b.select(found, new, old), place)
+                    self.writer.store(self.out, own, b.select(found, i, self.writer.load(self.out, own)))
+
+    def _by_vectors(self, lane: Register, value: Register, position: Register) -> int:
+        """Find the extremum of the whole vectors of a lane; return how many elements these are."""
+        b = self.builder
+        count = _VECTOR_BYTES // max(4, self.dtype.itemsize)
+        word = ir.IntType(max(32, self.dtype.itemsize * 8))
+        vector, words = ir.VectorType(memory_type(self.dtype), count), ir.VectorType(word, count)
+        start = b.gep(self.x.pointer, [lane], inbounds=True)
+
+        def load(i: Register) -> Register:
+            place = b.bitcast(b.gep(start, [self.times(i, count)], inbounds=True), vector.as_pointer())
+            return b.load(place, align=self.dtype.itemsize)
+
+        best, where = self.frame.slot(vector), self.frame.slot(words)  # where: number of the vector
+        b.store(load(ir.Constant(_I64, 0)), best)
+        b.store(ir.Constant(words, None), where)
+        undefined, zeros = ir.Constant(words, ir.Undefined), ir.Constant(ir.VectorType(_I32, count), None)
+        for i in self.count(1, self.length // count):
+            new, old = load(i), b.load(best)
+            found = self._is_better(new, old)
+            b.store(b.select(found, new, old), best)
+            number = b.insert_element(undefined, b.trunc(i, word), ir.Constant(_I32, 0))
+            b.store(b.select(found, b.shuffle_vector(number, undefined, zeros), b.load(where)), where)
+        values, numbers = b.load(best), b.load(where)
+        left = []
+        for k in range(count):
+            x, i = (b.extract_element(v, ir.Constant(_I32, k)) for v in (values, numbers))
+            left.append((x, b.add(self.times(b.zext(i, _I64), count), ir.Constant(_I64, k))))
+        while len(left) > 1:
+            half = len(left) // 2
+            left = [self._first(*one, *other) for one, other in zip(left[:half], left[half:], strict=True)]
+        b.store(left[0][0], value)
+        b.store(left[0][1], position)
+        return self.length // count * count
+
+    def _first(self, x: Register, i: Register, y: Register, j: Register) -> tuple[Register, Register]:
+        """The better one of two elements, and its position; of equal ones, the first."""
+        b = self.builder
+        taken = b.or_(self._is_better(y, x), b.and_(b.not_(self._is_better(x, y)), b.icmp_signed("<", j, i)))
+        return b.select(taken, y, x), b.select(taken, j, i)
+
+
+class SearchWriter(LaneWriter):
+    """Places in a sorted array."""
+
+    def emit(self) -> None:
+        """Emit the body of the function."""
+        b, writer, em = self.builder, self.writer, self.writer.em
+        wanted, side, dtype = self.operation.inputs[1], self.operation.params["side"], common_dtype(self.operation)
+        for i in self.count(0, math.prod(self.out.type.shape)):
+            if isinstance(wanted, Literal):
+                v = em.constant(wanted.value, dtype)
+            else:
+                own = Memory(self.pointers[wanted], wanted.type, False)
+                v = em.convert(writer.load(own, i), wanted.type.dtype, dtype)
+
+            def before(place: Register, v: Register = v) -> Register:
+                a = em.convert(writer.load(self.x, place), self.x.type.dtype, dtype)
+                return is_before(b, dtype, side, a, v)
+
+            writer.store(self.out, i, search(b, self.length, before))
