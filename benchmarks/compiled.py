@@ -24,7 +24,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from side_by_side import Call, Case, Goal, Results, goals_table, limit_threads, measure, times_table, versions
+from side_by_side import Call, Case, Goal, Results, goals_table, limit_threads, measure, store, times_table, versions
 
 HERE = pathlib.Path(__file__).parent
 
@@ -567,10 +567,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = f"{versions()}\n\n{goals_table(by_threads, goals(sizes))}\n\n{tables}\n"
     print(text)
     if options.write:
-        readme = HERE / "README.md"
-        head, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- compiled: begin -->\n")
-        _, end, tail = rest.partition("<!-- compiled: end -->")
-        readme.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+        store("compiled", text)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from compiled import Tools
-from side_by_side import Call, Case, Goal, Results, goals_table, limit_threads, measure, times_table, versions
+from side_by_side import Call, Case, Goal, Results, goals_table, limit_threads, measure, store, times_table, versions
 
-HERE = pathlib.Path(__file__).parent
 UNITS = 64
 CELLS = 1000
 #: JAX and C, where there are several ways.
@@ -668,10 +667,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = "\n\n".join(tables) + "\n"
     print(text)
     if options.write:
-        readme = HERE / "README.md"
-        head, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- loops: begin -->\n")
-        _, end, tail = rest.partition("<!-- loops: end -->")
-        readme.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+        store("loops", text)
 
 
 if __name__ == "__main__":

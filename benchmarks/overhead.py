@@ -14,7 +14,6 @@ import contextlib
 import datetime
 import gc
 import importlib.metadata
-import pathlib
 import platform
 import statistics
 import time
@@ -22,10 +21,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from side_by_side import store
 
 import wengert
 
-HERE = pathlib.Path(__file__).parent
 OPERATIONS = 1000
 
 
@@ -194,10 +193,7 @@ def main() -> None:
     text = f"{versions()}\n\n{table(results)}\n\n{growth()}\n"
     print(text)
     if options.write:
-        readme = HERE / "README.md"
-        head, begin, rest = readme.read_text().partition("<!-- overhead: begin -->\n")
-        _, end, tail = rest.partition("<!-- overhead: end -->")
-        readme.write_text(f"{head}{begin}\n{text}\n{end}{tail}")
+        store("overhead", text)
 
 
 if __name__ == "__main__":

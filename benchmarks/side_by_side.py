@@ -167,6 +167,14 @@ def goals_table(by_threads: dict[int, Results], goals: Sequence[Goal]) -> str:
     return "\n".join(lines)
 
 
+def store(name: str, text: str) -> None:
+    """Put a text between the marks of its section in README.md."""
+    readme = pathlib.Path(__file__).parent / "README.md"
+    head, begin, rest = readme.read_text(encoding="utf-8").partition(f"<!-- {name}: begin -->\n")
+    _, end, tail = rest.partition(f"<!-- {name}: end -->")
+    readme.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+
+
 def versions() -> str:
     found = [f"{datetime.date.today()}", f"Python {platform.python_version()}", f"{processor()}"]
     for package in ("wengert", "numpy", "scipy", "llvmlite", "jax", "torch", "casadi"):
