@@ -225,6 +225,8 @@ def layout_of(x: Array) -> Any:
         plain = np.asarray(plain)
     if writes is not None and writes.strides is not None:
         plain = laid_out(plain.shape, plain.dtype, writes.strides)
+    elif not plain.flags.forc:
+        plain = np.empty_like(plain)  # as NumPy's new arrays are, without gaps
     if has_batch(value):
         plain = np.empty_like(plain)  # in a batch the example itself may lie scattered
     for step in steps:

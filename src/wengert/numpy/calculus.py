@@ -13,13 +13,14 @@ from wengert.numpy.indexing import take
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import diff
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import broadcast_to, cast, flip, reshape
+from wengert.numpy.shaping import broadcast_to, cast, flip, in_order, ordered, reshape
 from wengert.numpy.sorting import argsort, searchsorted
 from wengert.numpy.ufuncs import absolute, blend, clip, conj, equal, greater, less
 from wengert.rules import contraction
 
 
 @implements(np.interp)
+@in_order("C")
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """Piecewise linear interpolation; all arguments may be traced. At a knot the derivative of the right-hand piece."""
     x, xp, fp = (as_array(a) for a in (x, xp, fp))
@@ -83,7 +84,10 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):
         raise TypeError("invalid number of arguments")
-    results = [cast(_gradient_along(f, h, ax, edge_order), dtype_of(f)) for h, ax in zip(spacings, axes, strict=True)]
+    results = [
+        ordered(cast(_gradient_along(f, h, ax, edge_order), dtype_of(f)), "K", f)
+        for h, ax in zip(spacings, axes, strict=True)
+    ]
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -156,6 +160,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 @implements(np.correlate)
+@in_order("C")
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """Cross-correlation of two vectors, the second of them conjugated."""
     a, v = _vector(a), conj(_vector(v))

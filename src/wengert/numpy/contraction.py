@@ -13,7 +13,7 @@ from wengert.array.steps import ReshapeStep
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis
 from wengert.numpy.joining import concatenate, stack
-from wengert.numpy.shaping import cast, moveaxis, reshape, transpose
+from wengert.numpy.shaping import cast, moveaxis, ordered, reshape, transpose
 from wengert.numpy.ufuncs import conj, matmul, multiply
 from wengert.numpy.universal import Ufunc
 from wengert.rules import contraction
@@ -25,7 +25,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     a, b = as_array(a), as_array(b)
     m, n = len(shape_of(a)), len(shape_of(b))
     if m == 0 or n == 0:
-        return multiply(a, b)
+        return ordered(multiply(a, b), "C")
     if n <= 2:
         return matmul(a, b)
     return tensordot(a, b, axes=((m - 1,), (n - 2,)))
@@ -42,7 +42,7 @@ def inner(a: Any, b: Any, /) -> Any:
     """Sum over the last axes."""
     a, b = as_array(a), as_array(b)
     if not shape_of(a) or not shape_of(b):
-        return multiply(a, b)
+        return ordered(multiply(a, b), "C")
     result = tensordot(a, b, axes=((-1,), (-1,)))
     return result if shape_of(result) else result[()]
 
@@ -229,7 +229,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
             return last
         a, b = (x if shape_of(x)[-1] == 3 else concatenate([x, 0 * x[..., :1]], axis=-1) for x in (a, b))
     parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0))]
-    return stack([*parts, last], axis=normalise_axis(axisc, len(shape_of(last)) + 1))
+    return moveaxis(ordered(stack([*parts, last], axis=-1), "C"), -1, normalise_axis(axisc, len(shape_of(last)) + 1))
 
 
 __all__ = [

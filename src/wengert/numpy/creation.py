@@ -359,7 +359,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     if not sparse:
         shape = np.broadcast_shapes(*(shape_of(g) for g in grids))
         grids = [broadcast_to(g, shape) for g in grids]
-    return tuple(copy_of(g) for g in grids) if copy else tuple(grids)
+    return tuple(copy_of(g, "C") for g in grids) if copy else tuple(grids)
 
 
 meshgrid = _constructor(np.meshgrid, _meshgrid, views=True)

@@ -13,7 +13,7 @@ from wengert.core.values import dtype_of, is_transforming, shape_of
 from wengert.numpy.creation import indices, zeros, zeros_like
 from wengert.numpy.dispatch import as_array, concrete, has_traced, implements, no_value, normalise_axis
 from wengert.numpy.joining import stack
-from wengert.numpy.shaping import broadcast_to, cast_kept, expand_dims, moveaxis, reshape
+from wengert.numpy.shaping import broadcast_to, cast_kept, expand_dims, moveaxis, ordered, reshape
 
 
 def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
@@ -154,6 +154,8 @@ class vectorize:
             raise ValueError(f"wrong number of outputs from pyfunc: expected {outputs}, got {len(columns)}")
         types = types or [dtype_of(as_array(column[0])) for column in columns]
         joined = tuple(_joined(column, np.dtype(t), shape) for column, t in zip(columns, types, strict=True))
+        if len(arrays) == 1 and outputs is None:
+            joined = tuple(ordered(x, "K", arrays[0]) for x in joined)
         return joined if several else joined[0]
 
 

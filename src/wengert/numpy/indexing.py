@@ -24,7 +24,7 @@ from wengert.numpy.dispatch import (
 )
 from wengert.numpy.joining import stack
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import as_shape, broadcast_arrays, cast, ravel, reshape, with_axis
+from wengert.numpy.shaping import as_shape, broadcast_arrays, cast, in_order, ravel, reshape, with_axis
 from wengert.numpy.ufuncs import clip, remainder, where
 from wengert.rules.indexing import diagonal as diagonal_value
 from wengert.rules.indexing import index
@@ -56,6 +56,7 @@ def _readable(a: Any, indices: Any) -> Any:
 
 
 @implements(np.take, pure=True)
+@in_order("C")
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The indices have no derivative."""
     indices = as_array(indices) if np.size(indices) or has_traced((indices,), {}) else np.asarray(indices, np.intp)

@@ -27,7 +27,9 @@ from wengert.numpy.shaping import (
     broadcast_to,
     cast_kept,
     copy_of,
+    in_order,
     moveaxis,
+    ordered,
     ravel,
     reshape,
     with_axis,
@@ -198,7 +200,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Shift elements cyclically."""
     a = as_array(a)
     if axis is None:
-        return reshape(roll(reshape(a, (-1,)), shift, 0), shape_of(a))
+        return ordered(reshape(roll(reshape(a, (-1,)), shift, 0), shape_of(a)), "C")
     result = a
     for s, ax in np.broadcast(shift, axis):
         ax = normalise_axis(int(ax), len(shape_of(a)))
@@ -207,10 +209,11 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         if s:
             pieces = [result[on_axis(ax, slice(n - s, None))], result[on_axis(ax, slice(None, n - s))]]
             result = concatenate(pieces, axis=ax)
-    return copy_of(a) if result is a else result
+    return copy_of(a) if result is a else ordered(result, "K", a)
 
 
 @implements(np.repeat, pure=True)
+@in_order("C")
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element."""
     a, axis = with_axis(a, axis, scalars=True)
@@ -231,10 +234,13 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Leave out slices."""
     a, axis = with_axis(arr, axis)
     obj = concrete(obj, "delete") if has_traced((obj,), {}) else obj
-    return a[on_axis(axis, np.delete(np.arange(shape_of(a)[axis]), obj))]
+    result = a[on_axis(axis, np.delete(np.arange(shape_of(a)[axis]), obj))]
+    single = not isinstance(obj, slice) and np.size(obj) == 1 and np.asarray(obj).dtype.kind in "iu"
+    return ordered(result, "A", a) if single or isinstance(obj, slice) else result
 
 
 @implements(np.insert, pure=True)
+@in_order("A")
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Insert slices before the given indices."""
     (a, axis), v = with_axis(arr, axis), as_array(values)

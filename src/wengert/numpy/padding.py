@@ -16,7 +16,7 @@ from wengert.numpy.quantiles import median
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import mean
 from wengert.numpy.reductions import min as min_
-from wengert.numpy.shaping import broadcast_to, cast_kept, copy_of, reshape, squeeze
+from wengert.numpy.shaping import broadcast_to, cast_kept, copy_of, in_order, reshape, squeeze
 from wengert.numpy.ufuncs import blend
 
 #: Modes and the keyword arguments that they take.
@@ -60,6 +60,7 @@ def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 
 
 @implements(np.pad)
+@in_order("A")
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """All modes; constants and end values may be traced. The elements that "empty" adds are zeros."""
     a = as_array(array)

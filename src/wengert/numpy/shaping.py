@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, check_device, implements, normalise_axes, normalise_axis
 from wengert.rules import structural
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
@@ -49,6 +52,28 @@ def _memory_order(a: Any, order: str) -> str:
 def _layout(a: Any) -> Any:
     """Return something plain that lies in memory as `a` does in NumPy."""
     return layout_of(a) if isinstance(a, Array) else representative(a)
+
+
+def ordered(result: Any, order: str, like: Any = None) -> Any:
+    """Let a new array lie in memory as NumPy's does: in an order, "A" and "K" meaning that of another array."""
+    if not isinstance(result, Array) or not result.ndim:
+        return result
+    plain = np.empty(()) if order == "C" else _layout(like)
+    plain = np.empty_like(plain, result.dtype, order, shape=result.shape)  # type: ignore[call-overload]
+    return wrap_array(result.immutable_value, plain.strides)
+
+
+def in_order(order: str) -> Callable[[F], F]:
+    """Declare in which order a function lays out its results: "A" and "K" mean that of the first argument."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def in_that_order(a: Any, *args: Any, **kwargs: Any) -> Any:
+            return ordered(function(a, *args, **kwargs), order, as_array(a))
+
+        return in_that_order  # type: ignore[return-value]
+
+    return decorate
 
 
 @implements(np.reshape)
@@ -282,6 +307,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 
 @implements(np.tile, pure=True)
+@in_order("C")
 def tile(A: Any, reps: Any) -> Any:
     """Repeat the whole array."""
     a = as_array(A)
@@ -342,7 +368,7 @@ def cast_kept(x: Any, dtype: np.dtype[Any]) -> Any:
 def copy_of(a: Any, order: Any = "K") -> Any:
     """Return an Array (or value) that shares nothing with `a`."""
     if not isinstance(a, Array):
-        return a if isinstance(a, Value) else np.array(a)[()]
+        return a if isinstance(a, Value) else np.array(a, order=order)[()]
     value = a.immutable_value
     if isinstance(value, np.ndarray):
         return wrap_owned(np.array(value, order=order))

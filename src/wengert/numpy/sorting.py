@@ -10,7 +10,7 @@ import numpy as np
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, call, concrete, implements, is_concrete
 from wengert.numpy.indexing import take, take_along_axis
-from wengert.numpy.shaping import cast, cast_kept, with_axis
+from wengert.numpy.shaping import cast, cast_kept, in_order, with_axis
 from wengert.numpy.ufuncs import invert, negative
 from wengert.rules import indexing, reductions
 
@@ -42,6 +42,7 @@ def argsort(
 
 
 @implements(np.sort, plain=_in_any_version(np.sort), pure=True)
+@in_order("K")
 def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
 ) -> Any:
@@ -65,6 +66,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 
 
 @implements(np.partition, pure=True)
+@in_order("K")
 def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """The derivative goes with each element to its new place. The order within the parts is left open."""
     a, axis = with_axis(a, axis)

@@ -20,7 +20,7 @@ from wengert.numpy.dispatch import as_array, check_device, implements, normalise
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import cumprod, cumsum
 from wengert.numpy.sets import unique
-from wengert.numpy.shaping import at_least, copy_of, moveaxis
+from wengert.numpy.shaping import at_least, copy_of, moveaxis, ordered
 
 # Cumulative functions ------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def _cumulative(scan: Any, first: int, x: Any, axis: int | None, dtype: Any, inc
     if not include_initial:
         return out
     start = np.full((*shape[:axis], 1, *shape[axis + 1 :]), first, dtype_of(out))
-    return concatenate([start, out], axis=axis)
+    return ordered(concatenate([start, out], axis=axis), "K", out)
 
 
 @implements(np.cumulative_sum)

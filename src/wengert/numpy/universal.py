@@ -31,7 +31,7 @@ from wengert.numpy.dispatch import (
     write_out,
 )
 from wengert.numpy.joining import concatenate, stack
-from wengert.numpy.shaping import broadcast_to, cast, merge_axes, reshape
+from wengert.numpy.shaping import broadcast_to, cast, merge_axes, ordered, reshape
 from wengert.rules import operators
 from wengert.rules.elementwise import where as where_primitive
 from wengert.rules.indexing import index_add
@@ -248,7 +248,7 @@ class Ufunc:
             result = x
         else:
             parts = itertools.accumulate((x[on_axis(axis, i)] for i in range(n)), self)
-            result = stack(list(parts), axis=axis) if n else x
+            result = ordered(stack(list(parts), axis=axis), "K", x) if n else x
         return result if out is None else write_out(out, result)
 
     def outer(self, A: Any, B: Any, /, **kwargs: Any) -> Any:
