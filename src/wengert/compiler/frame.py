@@ -23,6 +23,7 @@ from wengert.compiler.unroll import INDEXED
 from wengert.core.program import Program, Variable
 from wengert.core.values import ArrayType
 from wengert.errors import describe_location
+from wengert.rules import indexing
 
 if TYPE_CHECKING:
     from wengert.compiler.iterations import IterationWriter
@@ -256,10 +257,10 @@ def describe_problem(program: Program, status: int) -> Exception:
         return MemoryError(f"a loop of {program.name} found no memory for what it has to keep")
     op = next(op for n, op in enumerate(all_operations(program)) if n == status - FIRST_OPERATION)
     place = describe_location(op.location)
-    if op.primitive not in INDEXED:
+    if op.primitive not in (*INDEXED, indexing.last_writers):
         is_cholesky = op.primitive.name == "cholesky"
         return np.linalg.LinAlgError(
             f"{'Matrix is not positive definite' if is_cholesky else 'Singular matrix'}{place}"
         )
-    shape = op.inputs[0].type.shape  # type: ignore[union-attr]
+    shape = op.params.get("shape") or op.inputs[0].type.shape  # type: ignore[union-attr]
     return IndexError(f"an index is out of bounds for an array of shape {shape}{place}")

@@ -30,6 +30,9 @@ _I64 = ir.IntType(64)
 
 def is_native(op: Operation) -> bool:
     """Whether reading or writing by index has a form of this kind."""
+    if op.primitive is indexing.last_writers:
+        dtypes = [dtype_of(a.value) if isinstance(a, Literal) else a.type.dtype for a in op.inputs]
+        return all(is_lowerable_dtype(d) and d.kind in "iu" for d in dtypes)
     if op.primitive not in (indexing.index, indexing.index_add, indexing.index_update):
         return False
     split = 1 if op.primitive is indexing.index else 2
@@ -147,6 +150,60 @@ class IndexWriter:
                 total = b.add(total, term, flags=("nsw",))
             stride *= n
         return total
+
+
+class MaskWriter(IndexWriter):
+    """Writes `last_writers`: all places are written to by the number of the writer, and then read."""
+
+    def write(self, unit: Unit, name: str) -> None:
+        """Emit the function."""
+        op, out = self.operation, self.results[0]
+        self.function, builder, frame, pointers = begin(unit, name, (*self.leaves, out))
+        self.writer = Sequential(Emitter(builder, unit.scalar_library), frame)
+        self.mask = Memory(pointers[out], out.type, True)
+        self.arrays = [
+            Uniform(a.value, ArrayType(shape_of(a.value), dtype_of(a.value)))
+            if isinstance(a, Literal)
+            else Memory(pointers[a], a.type, False)
+            for a in op.inputs
+        ]
+        shape: tuple[int, ...] = op.params["shape"]
+        self.selection = _Selection(op, shape, [x.type.shape for x in self.arrays])
+        self.writers = frame.allocate(builder, ArrayType((math.prod(shape),), np.dtype(np.int64)))
+        self._mark([ir.Constant(_I64, 0)] * self.selection.first)
+        self._compare([], None)
+        frame.finish()
+
+    def _number(self, at: Sequence[Register]) -> Register:
+        shape = self.selection.shape[self.selection.first : self.selection.last]
+        return self._offset(at[self.selection.first : self.selection.last], shape, shape)
+
+    def _mark(self, at: list[Register]) -> None:
+        """Emit the loops over the axes of the index arrays, from the next one on."""
+        if len(at) < self.selection.last:
+            n = ir.Constant(_I64, self.selection.shape[len(at)])
+            for i in self.writer.counting(ir.Constant(_I64, 0), n):
+                self._mark([*at, i])
+            return
+        self.writer.store(self.writers, self._computed(self.selection, at, self.arrays), self._number(at))
+
+    def _compare(self, at: list[Register], last: Any) -> None:
+        """Emit the loops over the axes of the selection, from the next one on."""
+        writer, selection = self.writer, self.selection
+        if len(at) == selection.last:
+            writer_there = writer.load(self.writers, self._computed(selection, at, self.arrays))
+            last = writer.builder.icmp_signed("==", writer_there, self._number(at))
+        if len(at) < len(selection.shape):
+            n = ir.Constant(_I64, selection.shape[len(at)])
+            for i in writer.counting(ir.Constant(_I64, 0), n):
+                self._compare([*at, i], last)
+            return
+        writer.store(self.mask, self._offset(at, selection.shape, selection.shape), last)
+
+
+def index_writer(operation: Operation, over: dict[Variable, Variable]) -> IndexWriter:
+    """What writes an operation of this kind."""
+    return (MaskWriter if operation.primitive is indexing.last_writers else IndexWriter)(operation, over)
 
 
 def _one(x: Any) -> Any:

@@ -127,7 +127,7 @@ class Schedule:
             elif isinstance(step, Lanes):
                 writer = sorting.lane_writer(step.operation)
             elif isinstance(step, Indexed):
-                writer = gathers.IndexWriter(step.operation, over)
+                writer = gathers.index_writer(step.operation, over)
             else:
                 uniform = self.plan.uniform_operands(step)
                 writer = unit.iteration_writer(step.operation, over, uniform)
