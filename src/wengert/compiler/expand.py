@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler import contractions
 from wengert.core.combinators import astype, reduce_sum
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
+from wengert.rules.contraction import einsum, matmul
 from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, multiply, not_equal, power, where
 from wengert.rules.indexing import index
 from wengert.rules.joining import stack
@@ -68,8 +70,9 @@ def expansion(op: Operation) -> Program | None:
     """Return the program of one operation in terms of others, if it has one: for real numbers, and not for none."""
     if op.primitive is custom_call:
         return _custom_function(op)
-    if op.primitive is power:
-        return _whole_power(op)
+    if op.primitive in FORMS:
+        form = FORMS[op.primitive](op)
+        return None if form is None else record(lambda *values: [form(*values)], _types(op), op.primitive.name)
     function, kinds = EXPANSIONS.get(op.primitive, (None, ""))
     if function is None or len(op.inputs) != 1:
         return None
@@ -79,13 +82,13 @@ def expansion(op: Operation) -> Program | None:
     return record(lambda x: [function(x, **op.params)], [x.type], op.primitive.name)
 
 
-def _whole_power(op: Operation) -> Program | None:
+def _whole_power(op: Operation) -> Callable[..., Any] | None:
     """Products of integers for a power with a known exponent; NumPy refuses negative ones."""
     x, n = op.inputs
     (out,) = op.outputs
     if out.type.dtype.kind not in "iu" or isinstance(x, Literal) or not isinstance(n, Literal) or n.value < 0:
         return None
-    return record(lambda x, _: [_product(astype(x, dtype=out.type.dtype), int(n.value))], _types(op), "power")
+    return lambda x, _: _product(astype(x, dtype=out.type.dtype), int(n.value))
 
 
 def _product(x: Any, count: int) -> Any:
@@ -97,6 +100,14 @@ def _product(x: Any, count: int) -> Any:
         count //= 2
         x = multiply(x, x) if count else x
     return astype(equal(x, x), dtype=dtype_of(x)) if result is None else result
+
+
+#: Operations that have another form depending on their operands: what computes it, or None.
+FORMS: dict[Primitive, Callable[[Operation], Callable[..., Any] | None]] = {
+    power: _whole_power,
+    matmul: contractions.matrix_product,
+    einsum: contractions.pairwise_products,
+}
 
 
 def taken_apart(op: Operation) -> Program:

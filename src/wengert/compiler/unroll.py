@@ -76,7 +76,7 @@ MOVES: dict[Primitive, Callable[..., Elements]] = {
 }
 _REDUCTIONS = {c.reduce_sum: e.add, reductions.reduce_prod: e.multiply, reductions.reduce_max: e.maximum}
 _REDUCTIONS[reductions.reduce_min] = e.minimum
-_OTHERS = {indexing.index_add, contraction.matmul, contraction.einsum, *_REDUCTIONS}
+_OTHERS = {indexing.index_add, contraction.matmul, *_REDUCTIONS}
 INDEXED = {indexing.index, indexing.index_add, indexing.index_update}
 
 
@@ -102,7 +102,7 @@ def can_unroll(program: Program) -> bool:
             total += math.prod(v.type.shape)
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
-        if op.primitive in (contraction.matmul, contraction.einsum):
+        if op.primitive is contraction.matmul:
             total += max(math.prod(a.type.shape) for a in op.inputs if isinstance(a, Variable)) * 4
         if total > MAX_ELEMENTS or not is_known(op, constants):
             return False
@@ -134,7 +134,7 @@ def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
     if p in ordering.PRIMITIVES:
         return ordering.has_native_form(op) and ordering.is_short(op)
     if p in MOVES or p in _OTHERS:
-        return p in MOVES or out.kind == "f" or (p in _REDUCTIONS and out.kind in "iu" and dtypes[0] == out)
+        return True
     return is_lowerable(p, dtypes, out)
 
 
@@ -244,6 +244,8 @@ class Unroller:
         if p in MOVES:
             args = [self.converted(x, d, out.dtype) for x, d in zip(args, dtypes, strict=True)]
             return box(list(np.ravel(MOVES[p](*args, **op.params))), out.shape)
+        if p in _REDUCTIONS and dtypes[0] != out.dtype:
+            args = [self.converted(args[0], dtypes[0], out.dtype)]
         if p is c.reduce_sum and op.params["axis"]:
             return self.sum(args[0], op.params["axis"], out)
         if p in _REDUCTIONS:
@@ -256,8 +258,6 @@ class Unroller:
             y2 = y[:, None] if y.ndim == 1 else y
             product = self.each(e.multiply, dtypes, out.dtype, x2[..., :, :, None], y2[..., None, :, :])
             return self.reduce(e.add, product, (product.ndim - 2,), out)
-        if p is contraction.einsum:
-            return self.einsum(args, dtypes, op.params["subscripts"], out)
         return box(list(self.each(p, dtypes, out.dtype, *args).ravel()), out.shape)
 
     def converted(self, x: Elements, own: np.dtype[Any], to: np.dtype[Any]) -> Elements:
@@ -298,28 +298,6 @@ class Unroller:
             ]
             terms = pairs + terms[len(terms) - len(terms) % 2 :]
         return terms[0]
-
-    def einsum(self, args: Sequence[Elements], dtypes: Sequence[Any], subscripts: str, out: Any) -> Elements:
-        terms, output = contraction.split_subscripts(subscripts)
-        letters = list(dict.fromkeys(output + "".join(terms)))
-        sizes: dict[str, int] = {}
-        for t, a in zip(terms, args, strict=True):
-            for s, n in zip(t, a.shape, strict=True):
-                sizes[s] = n if sizes.get(s, 1) == 1 else sizes[s]  # axes of length 1 broadcast
-        grids = np.indices([sizes[s] for s in letters], sparse=True)
-        place = dict(zip(letters, grids, strict=True))
-
-        def picked(x: Elements, term: str) -> Elements:
-            # The Ellipsis keeps what has no axes an array.
-            return x[(*(place[s] % n for s, n in zip(term, x.shape, strict=True)), ...)]
-
-        product = picked(args[0], terms[0])
-        dtype = dtypes[0]
-        for t, a, d in zip(terms[1:], args[1:], dtypes[1:], strict=True):
-            product = self.each(e.multiply, (dtype, d), out.dtype, product, picked(a, t))
-            dtype = out.dtype
-        full = np.broadcast_to(product, tuple(sizes[s] for s in letters))
-        return self.reduce(e.add, full, tuple(range(len(output), len(letters))), out)
 
 
 def estimate(program: Program) -> float:
