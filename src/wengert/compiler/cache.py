@@ -31,6 +31,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import llvmlite
+import numpy as np
+import scipy
 
 from wengert import config
 from wengert.compiler.native import NativeModule, compile_module, host, load_object
@@ -91,7 +93,8 @@ def _key(*parts: str) -> str:
 @functools.cache
 def _surroundings() -> tuple[str, ...]:
     """What all machine code of this process depends on."""
-    return (_source_digest(), llvmlite.__version__, host().key, " ".join(sorted(library_symbols())))
+    versions = llvmlite.__version__, np.__version__, scipy.__version__  # of ufuncs, whose inner loops are called
+    return (_source_digest(), *versions, host().key, " ".join(sorted(library_symbols())))
 
 
 @functools.cache

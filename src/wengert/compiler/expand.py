@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import contractions
+from wengert.compiler import contractions, ufuncs
 from wengert.core.combinators import astype, reduce_sum
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -24,6 +24,7 @@ from wengert.rules.indexing import index
 from wengert.rules.joining import stack
 from wengert.rules.reductions import reduce_all, reduce_any, reduce_max, reduce_min, restore
 from wengert.rules.special import logsumexp, shift
+from wengert.rules.special.common import COMPILED
 from wengert.transforms.custom import Rule, custom_call
 from wengert.transforms.mapped import evaluate_mapped, map_program
 from wengert.transforms.programs import Origin
@@ -70,11 +71,15 @@ def expansion(op: Operation) -> Program | None:
     """Return the program of one operation in terms of others, if it has one: for real numbers, and not for none."""
     if op.primitive is custom_call:
         return _custom_function(op)
+    if op.primitive in COMPILED:
+        return _written_out(op)
     if op.primitive in FORMS:
         form = FORMS[op.primitive](op)
         return None if form is None else record(lambda *values: [form(*values)], _types(op), op.primitive.name)
     function, kinds = EXPANSIONS.get(op.primitive, (None, ""))
-    if function is None or len(op.inputs) != 1:
+    if function is None:
+        return ufuncs.expansion(op)
+    if len(op.inputs) != 1:
         return None
     (x,) = op.inputs
     if not isinstance(x, Variable) or x.type.dtype.kind not in kinds or 0 in x.type.shape:
@@ -100,6 +105,20 @@ def _product(x: Any, count: int) -> Any:
         count //= 2
         x = multiply(x, x) if count else x
     return astype(equal(x, x), dtype=dtype_of(x)) if result is None else result
+
+
+def _written_out(op: Operation) -> Program | None:
+    """The steps that a function of Python takes; literals are plain numbers for it."""
+    types = _types(op)
+    if any(t.dtype.kind not in "biuf" for t in types):
+        return None
+    function, out = COMPILED[op.primitive], op.outputs[0].type.dtype
+
+    def steps(*values: Any) -> list[Any]:
+        operands = [a.value if isinstance(a, Literal) else x for a, x in zip(op.inputs, values, strict=True)]
+        return [astype(function(*operands, **op.params), dtype=out)]
+
+    return record(steps, types, op.primitive.name)
 
 
 #: Operations that have another form depending on their operands: what computes it, or None.

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import blas, cache, frame, handles, iterations, lapack, loops, planned, unroll
+from wengert.compiler import blas, cache, frame, handles, iterations, lapack, loops, planned, ufuncs, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
 from wengert.compiler.entry import make_entry
@@ -301,6 +301,7 @@ def _variables(program: Program, numbers: Sequence[int] | None = None) -> list[V
 def arrange(executable: Executable) -> None:
     """Give the temporary arrays their places, and the steps between two calls of NumPy to one native function each."""
     plan = executable.plan
+    executable.symbols = ufuncs.symbols(all_operations(executable.program))
     if plan is None:
         executable.segments, executable.steps = ["program"], {"program": []}
         return
@@ -312,7 +313,7 @@ def arrange(executable: Executable) -> None:
             executable.open_segment().append(step)
     if _copies(executable):
         executable.open_segment()
-    executable.symbols = {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
+    executable.symbols |= {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
     if any(isinstance(step, (Factorization, Iteration, Indexed, Lanes, Map)) for step in plan.steps):

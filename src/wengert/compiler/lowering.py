@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import bits, integers
+from wengert.compiler import bits, integers, ufuncs
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.rules import elementwise as e
-from wengert.rules.special.logistic import xlog1py, xlogy
 
 #: An operand of an LLVM instruction. llvmlite's classes have no type hints.
 Register = Any
@@ -305,8 +304,6 @@ LOWERINGS: dict[Primitive, Lowering] = {
     e.logaddexp: Lowering("out", _logaddexp("exp", 1.0), "f"),
     e.logaddexp2: Lowering("out", _logaddexp("exp2", 1 / e.LOG2), "f"),
     e.sinc: Lowering("out", _sinc, "f"),
-    xlogy: Lowering("out", _zero_times("log"), "f"),
-    xlog1py: Lowering("out", _zero_times("log1p"), "f"),
     e.deg2rad: Lowering("out", _deg2rad(np.pi / 180), "f"),
     e.rad2deg: Lowering("out", _deg2rad(180 / np.pi), "f"),
     e.isnan: Lowering("in", _is_special("isnan")),
@@ -342,6 +339,15 @@ for _primitive in (e.floor, e.ceil, e.trunc):
     LOWERINGS[_primitive] = Lowering("out", _by_kind(_library(_primitive.name), _same))
 for _primitive, _name in ((e.maximum, "maximum"), (e.minimum, "minimum"), (e.fmax, "fmax"), (e.fmin, "fmin")):
     LOWERINGS[_primitive] = Lowering("out", _extremum(_name))
+#: The same for special functions that have a form of their own here, by name: their modules are imported when used.
+_SPECIAL = {
+    "xlogy": Lowering("out", _zero_times("log"), "f"),
+    "xlog1py": Lowering("out", _zero_times("log1p"), "f"),
+}
+
+
+def _row(primitive: Primitive) -> Lowering | None:
+    return LOWERINGS.get(primitive) or (_SPECIAL.get(primitive.name) if primitive.is_own else None)
 
 
 _SIGNS: dict[Primitive, str] = {
@@ -365,8 +371,10 @@ def _is_lowerable(primitive: Primitive, in_dtypes: tuple[np.dtype[Any], ...], ou
         return False
     if primitive in (e.where, c.astype, c.real, c.conj):
         return True
-    row = LOWERINGS.get(primitive)
-    if row is None or (row.where == "out" and out_dtype.kind not in row.kinds):
+    row = _row(primitive)
+    if row is None:
+        return ufuncs.find(primitive, in_dtypes, out_dtype) is not None
+    if row.where == "out" and out_dtype.kind not in row.kinds:
         return False
     # NumPy refuses negative exponents.
     return primitive is not e.power or out_dtype.kind in "fu" or in_dtypes[1].kind in "ub"
@@ -396,7 +404,10 @@ def emit_element(
         return em.builder.select(mask, read(operands[1], out_dtype), read(operands[2], out_dtype))
     if primitive in (c.astype, c.real, c.conj):
         return read(operands[0], out_dtype)
-    where, emit, _ = LOWERINGS[primitive]
+    row = _row(primitive)
+    if row is None:
+        return ufuncs.emit(em, primitive, [(read(o, o[1]), o[1]) for o in operands], out_dtype)
+    where, emit, _ = row
     if primitive is e.ldexp:
         return emit(em, [read(operands[0], out_dtype), read(operands[1], np.dtype(np.int64))], out_dtype)
     if where == "out":

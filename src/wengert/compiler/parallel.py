@@ -33,9 +33,10 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from wengert import config
+from wengert.compiler import ufuncs
 from wengert.compiler.builder import Builder
 from wengert.compiler.formulas import FORMULAS
-from wengert.compiler.lowering import Register
+from wengert.compiler.lowering import LOWERINGS, Register
 from wengert.compiler.vector_math import SUPPORTED
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
@@ -99,6 +100,8 @@ def cost(primitive: Primitive) -> float:
         return 0.9
     if primitive.name in SUPPORTED and primitive not in (e.absolute, e.maximum, e.minimum, e.sign):
         return 1.5
+    if primitive not in LOWERINGS and ufuncs.ufunc_of(primitive)[0] is not None:
+        return ufuncs.cost(primitive)
     return 0.05 if isinstance(primitive, c.Elementwise) else 0.0
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Elementwise, NonDifferentiable, reduce_sum
+from wengert.core.combinators import Elementwise, NonDifferentiable, broadcast_to, reduce_sum
 from wengert.core.residuals import derivative_arithmetic
 from wengert.core.values import shape_of
 from wengert.rules.elementwise import (
@@ -44,6 +44,7 @@ from wengert.rules.elementwise import (
     where,
 )
 from wengert.rules.special.bessel import i0e, i1e
+from wengert.rules.special.common import COMPILED
 from wengert.rules.special.error_functions import erfcx
 from wengert.rules.special.gammas import digamma
 
@@ -293,6 +294,12 @@ wald_point = Elementwise(
 )
 #: stand_in(x, z): the number z, with the derivative of x.
 stand_in = Elementwise(_last, 1, None, name="stand_in")
+COMPILED.update(
+    dict.fromkeys(
+        (gamma_point, beta_point, t_point, von_mises_point, wald_point, stand_in),
+        lambda *args: broadcast_to(args[-1], shape=np.broadcast_shapes(*map(shape_of, args))),
+    )
+)
 
 
 def t_sample(nu: Any, y: Any) -> Any:

@@ -38,6 +38,10 @@ def _missing(name: str) -> Callable[..., NoReturn]:
 
 sp = SciPyFunctions()
 
+#: What compiled programs compute in place of a primitive whose function is written in Python, for real numbers: a
+#: function of values, or of plain numbers, that takes the same steps.
+COMPILED: dict[Primitive, Callable[..., Any]] = {}
+
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -80,7 +84,14 @@ def real_only(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args)
 
     checked.__name__ = function.__name__
+    checked.ufunc = function  # type: ignore[attr-defined]
     return checked
+
+
+def by_ufunc(function: Any, name: str) -> Any:
+    """Note that SciPy does a function by one of its private ufuncs, if it has that (compiled programs go by this)."""
+    function.ufunc = getattr(scipy.special._ufuncs, name, None)
+    return function
 
 
 def several(function: Callable[..., Any], derivatives: Callable[[Any, Any], Sequence[Any]]) -> Primitive:
@@ -119,6 +130,7 @@ def in_double(function: Any) -> Callable[..., Any]:
 
     result.__name__ = function.__name__
     result.nin = function.nin  # type: ignore[attr-defined]
+    result.ufunc, result.in_double = function, True  # type: ignore[attr-defined]
     return result
 
 
@@ -128,6 +140,8 @@ def part(function: Callable[..., Any], k: int) -> Callable[..., Any]:
     def result(*args: Any) -> Any:
         return function(*args)[k]
 
+    result.ufunc, result.part = getattr(function, "ufunc", function), k  # type: ignore[attr-defined]
+    result.in_double = hasattr(function, "in_double")  # type: ignore[attr-defined]
     return result
 
 

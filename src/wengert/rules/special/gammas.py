@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import scipy.special
 
 from wengert.core.combinators import Elementwise, NonDifferentiable, _cast, real_part
@@ -18,10 +19,20 @@ from wengert.rules.elementwise import (
     less_equal,
     logical_and,
     logical_or,
+    power,
     sin,
     where,
 )
-from wengert.rules.special.common import in_last, real_only, sp, typed, unknown, without_rule
+from wengert.rules.special.common import (
+    COMPILED,
+    by_ufunc,
+    in_last,
+    real_only,
+    sp,
+    typed,
+    unknown,
+    without_rule,
+)
 from wengert.rules.special.logistic import xlog1py, xlogy
 
 gammaln = Elementwise(sp.gammaln, lambda x: digamma(x))
@@ -44,10 +55,30 @@ beta = Elementwise(
 betaln = Elementwise(sp.betaln, lambda x, y: digamma(x) - digamma(x + y), lambda x, y: digamma(y) - digamma(x + y))
 
 zeta = in_last(
-    lambda x, q: scipy.special.zeta(x, q), lambda x, y: -x * zeta(x + 1, y), "its first argument", name="zeta"
+    by_ufunc(lambda x, q: scipy.special.zeta(x, q), "_zeta"),
+    lambda x, y: -x * zeta(x + 1, y),
+    "its first argument",
+    name="zeta",
 )
-riemann_zeta = Elementwise(lambda x: scipy.special.zeta(x), unknown("zeta", "its first argument"), name="riemann_zeta")
+riemann_zeta = Elementwise(
+    by_ufunc(lambda x: scipy.special.zeta(x), "_riemann_zeta"),
+    unknown("zeta", "its first argument"),
+    name="riemann_zeta",
+)
 zetac = without_rule(sp.zetac)
+
+
+def _polygamma(n: Any, x: Any) -> Any:
+    """SciPy's own steps."""
+    if isinstance(n, (int, float, np.generic)):
+        if n == 0:
+            return digamma(x)
+        order = np.asarray(n) + 1
+        return (-1.0) ** order * sp.gamma(np.asarray(n) + 1.0) * zeta(order[()], x)
+    return where(equal(n, 0), digamma(x), power(-1.0, n + 1) * gamma(n + 1.0) * zeta(n + 1, x))
+
+
+COMPILED[polygamma] = _polygamma
 
 
 def gamma_density(a: Any, x: Any) -> Any:
