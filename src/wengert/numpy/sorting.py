@@ -46,9 +46,9 @@ def argsort(
 def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
 ) -> Any:
-    """The derivative goes with each element to its new place."""
+    """The derivative goes with each element to its new place. Without a `kind`, equal elements keep their order."""
     a, axis = with_axis(a, axis)
-    return take_along_axis(a, argsort(a, axis, kind, stable=stable, descending=descending), axis)
+    return take_along_axis(a, argsort(a, axis, kind or "stable", stable=stable, descending=descending), axis)
 
 
 @implements(np.argpartition, pure=True)
