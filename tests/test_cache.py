@@ -4,7 +4,7 @@ import errno
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -396,11 +396,8 @@ def test_threads_write_and_read_one_file(folder):
             if saved is None or saved.object_code not in contents or saved.stored != (1, 2):
                 wrong.append(saved)
 
-    threads = [threading.Thread(target=work, args=(c,)) for c in contents]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    with ThreadPoolExecutor(len(contents)) as threads:
+        list(threads.map(work, contents))
     assert not wrong
     assert [f.name for f in folder.iterdir()] == [f"{key}.code"]
 

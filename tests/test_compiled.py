@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -761,43 +762,29 @@ def test_interrupts():
 
 def test_threads_share_a_function():
     f = jit(lambda x, k: np.sum(np.sin(x) * k, axis=-1))
-    errors: list[Any] = []
     barrier = threading.Barrier(8)
 
     def work(number: int) -> None:
         rng = np.random.default_rng(number)
         barrier.wait()
-        try:
-            for _ in range(60):
-                x = rng.normal(size=[(5,), (2, 3), (300,), (100, 40)][rng.integers(4)])
-                np.testing.assert_allclose(
-                    f(x, float(number)), np.sum(np.sin(x) * number, axis=-1), rtol=1e-9, atol=1e-9
-                )
-        except BaseException as error:
-            errors.append(error)
+        for _ in range(60):
+            x = rng.normal(size=[(5,), (2, 3), (300,), (100, 40)][rng.integers(4)])
+            np.testing.assert_allclose(f(x, float(number)), np.sum(np.sin(x) * number, axis=-1), rtol=1e-9, atol=1e-9)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert errors == []
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))  # raises what is raised in a thread
 
 
 def test_threads_compile_at_once():
-    results: list[Any] = [None] * 6
     barrier = threading.Barrier(6)
 
-    def work(number: int) -> None:
+    def work(number: int) -> Any:
         barrier.wait()
         g = jit(grad(lambda x: np.sum(np.sin(x * number) ** 2)))
-        results[number] = g(np.arange(20.0 + number))
+        return g(np.arange(20.0 + number))
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    with ThreadPoolExecutor(6) as threads:
+        results = list(threads.map(work, range(6)))
     for n, r in enumerate(results):
         eager = grad(lambda x, n=n: np.sum(np.sin(x * n) ** 2))(np.arange(20.0 + n))
         np.testing.assert_allclose(r, eager, rtol=1e-12, atol=1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -320,25 +320,29 @@ def last_snapshot(steps: int, slots: int) -> int:
     return place
 
 
-@pytest.mark.parametrize(("steps", "slots"), [(1, 1), (2, 1), (7, 1), (10, 2), (20, 3), (33, 4), (12, 12), (9, 30)])
-def test_repeated_iterations(steps: int, slots: int, monkeypatch: pytest.MonkeyPatch):
-    runs = 0
+def iterations_done(monkeypatch: pytest.MonkeyPatch) -> list[Program]:
+    """A list that has an entry for each iteration that is done from now on; recording one does not count."""
+    done: list[Program] = []
     evaluate = Program.evaluate
 
     def counting(self: Program, *args: Any) -> Any:
-        nonlocal runs
-        # The marked operation is done once in each iteration; recording is not running.
-        plain = not any(isinstance(a, Value) for a in args)
-        runs += plain and any(op.primitive.name == "arctan" for op in self.operations)
+        if not any(isinstance(a, Value) for a in args) and any(o.primitive.name == "arctan" for o in self.operations):
+            done.append(self)  # the marked operation is done once in each iteration
         return evaluate(self, *args)
 
+    monkeypatch.setattr(Program, "evaluate", counting)
+    return done
+
+
+@pytest.mark.parametrize(("steps", "slots"), [(1, 1), (2, 1), (7, 1), (10, 2), (20, 3), (33, 4), (12, 12), (9, 30)])
+def test_repeated_iterations(steps: int, slots: int, monkeypatch: pytest.MonkeyPatch):
     loop = wg.checkpoint(wg.for_loop, slots=slots)
     f = lambda x: loop(steps, lambda i, y: wnp.arctan(y) * 1.1, x)
     expected = wg.grad(lambda x: wg.for_loop(steps, lambda i, y: wnp.arctan(y) * 1.1, x))(0.7)
-    monkeypatch.setattr(Program, "evaluate", counting)
+    runs = iterations_done(monkeypatch)
     assert_same(wg.grad(f)(0.7), expected)
     # Each iteration once to find the value, and what the schedule repeats after its first sweep.
-    assert runs == steps + best_schedule(steps, slots)[0] - last_snapshot(steps, slots)
+    assert len(runs) == steps + best_schedule(steps, slots)[0] - last_snapshot(steps, slots)
 
 
 def online_snapshots(steps: int, slots: int) -> list[int]:
@@ -355,26 +359,17 @@ def online_snapshots(steps: int, slots: int) -> list[int]:
 
 @pytest.mark.parametrize(("steps", "slots"), [(1, 1), (6, 1), (7, 2), (10, 3), (33, 4), (20, 5), (5, 9)])
 def test_repeated_iterations_of_an_online_schedule(steps: int, slots: int, monkeypatch: pytest.MonkeyPatch):
-    runs = 0
-    evaluate = Program.evaluate
-
-    def counting(self: Program, *args: Any) -> Any:
-        nonlocal runs
-        plain = not any(isinstance(a, Value) for a in args)
-        runs += plain and any(op.primitive.name == "arctan" for op in self.operations)
-        return evaluate(self, *args)
-
     def f(loop: Any) -> Any:
         step = lambda s: (wnp.arctan(s[0]) * 1.1, s[1] + 1)
         return lambda x: loop(lambda s: s[1] < steps, step, (x, 0))[0]
 
     expected = wg.grad(f(wg.while_loop))(0.7)
-    monkeypatch.setattr(Program, "evaluate", counting)
+    runs = iterations_done(monkeypatch)
     assert_same(wg.grad(f(wg.checkpoint(wg.while_loop, slots=slots)))(0.7), expected)
     # Each part between two snapshots is reversed by the best schedule for the slots that are free by then.
     ends = [*online_snapshots(steps, slots), steps]
     parts = [end - begin for begin, end in itertools.pairwise(ends)]
-    assert runs == steps + sum(best_schedule(part, slots - k)[0] for k, part in enumerate(parts))
+    assert len(runs) == steps + sum(best_schedule(part, slots - k)[0] for k, part in enumerate(parts))
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 5, 20])
@@ -576,16 +571,12 @@ def test_cases_that_nobody_wants():
 def test_threads():
     f = wg.jit(wg.grad(CASES["newton"][0]))
     f(2.0)
-    results: list[Any] = [None] * 8
 
-    def work(k: int) -> None:
-        results[k] = [f(float(k + 2)) for _ in range(300)]
+    def work(k: int) -> list[Any]:
+        return [f(float(k + 2)) for _ in range(300)]
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(work, range(8)))
     for k, values in enumerate(results):
         np.testing.assert_allclose(values, 0.5 / np.sqrt(k + 2.0), rtol=1e-9)
 

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import tracemalloc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -656,11 +657,8 @@ def test_calls_from_many_threads(way, release):
             if not (np.array_equal(a, x) and b == seed):
                 failures.append(seed)
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(work, range(6)))
     assert not failures
 
 
