@@ -24,7 +24,7 @@ from .samples import ALL
 from .samples.sample import Sample
 
 # Functions as primitives: what they do depends on the user's function, and tests of their own check it.
-_OF_USERS = {"checkpoint", "custom_call", "jit", "map_program", "stop_gradient"}
+_OF_USERS = {"checkpoint", "custom_call", "jit", "map_program", "odeint", "stop_gradient"}
 
 _LIST = """
 import importlib, pkgutil, wengert

@@ -16,7 +16,7 @@ from wengert.compiler.record import native_type, numeric_value
 from wengert.compiler.simplify import simplify
 from wengert.core import containers
 from wengert.core.primitive import Primitive
-from wengert.core.staging import Stage
+from wengert.core.staging import COMPILERS, Stage
 from wengert.core.values import ArrayType, Value, type_of, zeros_of
 from wengert.derivatives.calls import Outputs, to_user, to_value
 from wengert.derivatives.forward import jvp
@@ -241,6 +241,9 @@ def jit(fun: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Ji
     return cls(fun, static)
 
 
+COMPILERS.append(jit)
+
+
 class Jitted:
     """A function under `jit`."""
 
@@ -249,6 +252,7 @@ class Jitted:
         self.fun = fun
         self.static = static
         self.flat: dict[Any, tuple[FlatFunction, dict[Any, Any]]] = {}
+        self.systems: dict[Any, Any] = {}  # what `wengert.scipy.odeint` derives from it
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind to an instance, as a function defined in a class does."""

@@ -17,6 +17,10 @@ from wengert.errors import user_location
 
 _allocate = object.__new__
 
+#: Compiles a function of the user's (`wengert.compiler.jit` registers itself): for primitives that call a function many
+#: times while a compiled program runs.
+COMPILERS: list[Callable[..., Any]] = []
+
 
 class Staged(Value):
     """A value of a program that is being recorded: it has a type, but no numbers yet."""

@@ -149,4 +149,5 @@ SYMBOLS: dict[str, Row] = {
     "transpose": _transpose,
     "astype": lambda o, p, s: f"{o[0]} as {np.dtype(p['dtype'])}",
     "custom_call": lambda o, p, s: _call(p["rule"].name)(o, {}, s),
+    "odeint": lambda o, p, s: _call("odeint")((str(p["system"]), *o), {}, s),
 }

@@ -1,4 +1,7 @@
-"""Integrals of samples as in `scipy.integrate`, differentiable in the samples and where they are taken."""
+"""Integrals of samples as in `scipy.integrate`, differentiable in the samples and where they are taken.
+
+`odeint`, which integrates differential equations, is in a module of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from wengert.numpy.reductions import sum as sum_
 from wengert.numpy.shaping import broadcast_to, cast, moveaxis
 from wengert.numpy.ufuncs import blend
 from wengert.scipy.checks import refuse_unless
+from wengert.scipy.odeint import odeint
 
 
 @implements(si.trapezoid)
@@ -147,4 +151,4 @@ def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Any:
     return row[-1]
 
 
-__all__ = ["cumulative_simpson", "cumulative_trapezoid", "romb", "simpson", "trapezoid"]
+__all__ = ["cumulative_simpson", "cumulative_trapezoid", "odeint", "romb", "simpson", "trapezoid"]
