@@ -1,4 +1,4 @@
-"""`einsum` and `matmul` in compiled code, where they become other operations: all kinds of axes, dtypes and shapes."""
+"""`einsum`, `matmul` and `convolve` in compiled code, as other operations: all kinds of axes, dtypes and shapes."""
 
 from __future__ import annotations
 
@@ -160,6 +160,31 @@ def test_infinities_and_nan(path: str):
 
     for actual, expected in zip(jit(f)(x), f(x), strict=True):
         np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_convolve(dtype: str, path: str):
+    lengths = [(4, 2), (2, 4), (3, 3), (1, 1), (5, 1), (40, 16), (9, 40)]
+    args = [arrays(dtype, (n,), (m,)) for n, m in (lengths if path == "loops" else lengths[:5])]
+
+    def everything(args: list[list[Any]]) -> list[Any]:
+        return [np.convolve(x, y, mode) for x, y in args for mode in ("full", "same", "valid")]
+
+    assert is_native(everything, args)
+    sizes = everything([[np.abs(x) for x in xs] for xs in args])
+    for actual, expected, size in zip(jit(everything)(args), everything(args), sizes, strict=True):
+        assert_close(actual, expected, size)
+
+
+def test_convolve_with_infinities_and_nan(path: str):
+    # At the ends some products are missing, which would be NaN if they were products with 0.
+    x, y = np.array([np.inf, 1.0, 0.0, 2.0, np.nan]), np.array([1.0, np.inf, -1.0])
+    np.testing.assert_array_equal(jit(np.convolve)(x, y), np.convolve(x, y))
+
+
+def test_convolve_with_a_long_factor():
+    x, y = arrays("float64", (300,), (50,))
+    np.testing.assert_allclose(jit(np.convolve)(x, y), np.convolve(x, y), rtol=1e-12, atol=1e-12)
 
 
 def random_contraction(rng: np.random.Generator) -> tuple[str, list[tuple[int, ...]]]:

@@ -1,4 +1,4 @@
-"""`einsum` and `matmul` in terms of products of two matrices, elementwise products and sums.
+"""`einsum`, `matmul` and `convolve` in terms of products of two matrices, elementwise products and sums.
 
 A sum of products over named axes is done two operands at a time. Of each operand, axes that nothing else mentions are
 summed first. What is left of a pair are axes of four kinds, each of which becomes one: those that both have and the
@@ -24,9 +24,12 @@ from wengert.core.program import Literal, Operation
 from wengert.core.values import ArrayType, dtype_of, shape_of, type_of
 from wengert.rules.contraction import matmul, split_subscripts
 from wengert.rules.elementwise import multiply
-from wengert.rules.indexing import ARRAY, index
+from wengert.rules.indexing import ARRAY, index, index_add
 from wengert.rules.reductions import reduce_any
 from wengert.rules.structural import transpose
+
+#: Longest factor of a convolution that is written out; its sums are cut into a dozen loops.
+_MOST_SHIFTS = 16
 
 #: An operand, and the letters of its axes.
 Term = tuple[Any, str]
@@ -198,3 +201,25 @@ def _matrix(x: Any, letters: str, batch: str, rows: str, columns: str, shape: tu
     if not batch and letters == columns + rows and rows:
         return transpose(reshape(x, shape=shape[::-1]), axes=(1, 0))
     return reshape(_arranged(x, letters, batch + rows + columns), shape=shape)
+
+
+# convolve ------------------------------------------------------------------------------------------------------------
+
+
+def sum_of_shifts(op: Operation) -> Callable[..., Any] | None:
+    """What does a `convolve` with a short factor: adds the other one at each place, times an element of it."""
+    types = _types(op)
+    dtype, lengths = types[-1].dtype, [math.prod(t.shape) for t in types[:-1]]
+    if not _is_native(types) or not 0 < min(lengths) <= _MOST_SHIFTS:
+        return None
+
+    def function(x: Any, y: Any) -> Any:
+        if lengths[1] > lengths[0]:
+            x, y = y, x
+        x, y = _cast(x, dtype), _cast(y, dtype)
+        total, n = np.zeros(types[-1].shape, dtype), max(lengths)
+        for i in range(min(lengths)):
+            total = index_add(total, multiply(x, index(y, spec=(i,))), spec=(slice(i, i + n),), donate=False)
+        return total
+
+    return function
