@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -307,6 +308,28 @@ def test_compiled_functions_are_compiled_once():
     assert len(calls) == recorded
     eager = lambda k: np.sum(odeint(f.__wrapped__, [1.0, 0.0], TS, args=({"rate": k}, 1)) ** 2)
     close(slopes[0], wg.grad(eager)(0.5))
+
+
+def test_functions_around_compiled_ones():
+    """A wrapper and a method are other functions than the compiled one inside."""
+    compiled = wg.jit(lambda y, t, k: -k * y)
+
+    @functools.wraps(compiled)
+    def twice(y, t, k):
+        return 2 * compiled(y, t, k)
+
+    class Model:
+        @functools.partial(wg.jit, static_argnums=0)
+        def rate(self, y, t, k):
+            return -2 * k * y
+
+        def __call__(self, y, t, k):
+            return -2 * k * y
+
+    for f in (twice, Model().rate, Model(), functools.partial(lambda a, y, t, k: -a * k * y, 2.0)):
+        final = lambda k, f=f: odeint(f, 1.0, [0.0, 1.0], args=(k,), **TIGHT)[-1, 0]
+        close(wg.value_and_grad(final)(0.7), (np.exp(-1.4), -2 * np.exp(-1.4)))
+        close(wg.jacfwd(final)(0.7), -2 * np.exp(-1.4))
 
 
 def test_values_from_the_surroundings():

@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -246,6 +246,8 @@ COMPILERS.append(jit)
 
 class Jitted:
     """A function under `jit`."""
+
+    is_compiled: ClassVar[bool] = True  # what those know it by who cannot import this module
 
     def __init__(self, fun: Callable[..., Any], static: tuple[int, ...]) -> None:
         functools.update_wrapper(self, fun)  # type: ignore[arg-type]

@@ -218,7 +218,7 @@ class Call(System):
 
 def is_compiled(func: Any) -> bool:
     """Whether a function was made with `jit`."""
-    return isinstance(getattr(func, "__dict__", {}).get("systems"), dict)
+    return getattr(type(func), "is_compiled", False)  # of the type: a method of it is another function
 
 
 class Operand:
