@@ -34,22 +34,9 @@ def normalise_key(
             continue
         given, part = part, unwrap(part)
         if isinstance(part, Value):
-            if part.dtype.kind == "b":
-                if writing and len(parts) == 1 and part.shape == x.shape:
-                    return None, [part], False
-                if isinstance(part, Staged):
-                    fail(
-                        ConcretizationError,
-                        "a boolean mask that is computed by the program selects a number of elements that is not known "
-                        "when it is recorded. Use np.where(mask, a, b) instead, or a mask from outside the function.",
-                    )
-                fail(
-                    UnsupportedOperationError,
-                    "a boolean mask that depends on a vmapped value selects a different number of elements for each "
-                    "example. Use np.where(mask, a, b) instead.",
-                )
-            if part.dtype.kind not in "iu":
-                raise IndexError("arrays used as indices must be of integer (or boolean) type")
+            if writing and part.dtype.kind == "b" and len(parts) == 1 and part.shape == x.shape:
+                return None, [part], False
+            _check_value(part)
             spec.append(ARRAY)
             arrays.append(part)
             continue
@@ -85,6 +72,24 @@ def _plain_slice(s: slice) -> slice:
     if all(type(v) is int or v is None for v in (s.start, s.stop, s.step)):
         return s
     return slice(*(None if v is None else operator.index(v) for v in (s.start, s.stop, s.step)))
+
+
+def _check_value(part: Value) -> None:
+    """Raise an error for a traced index that is no integer."""
+    if part.dtype.kind == "b" and isinstance(part, Staged):
+        fail(
+            ConcretizationError,
+            "a boolean mask that is computed by the program selects a number of elements that is not known when it is "
+            "recorded. Use np.where(mask, a, b) instead, or a mask from outside the function.",
+        )
+    if part.dtype.kind == "b":
+        fail(
+            UnsupportedOperationError,
+            "a boolean mask that depends on a vmapped value selects a different number of elements for each example. "
+            "Use np.where(mask, a, b) instead.",
+        )
+    if part.dtype.kind not in "iu":
+        raise IndexError("arrays used as indices must be of integer (or boolean) type")
 
 
 def _check_mask(mask: np.ndarray, spec: list[Any], x: Any) -> None:

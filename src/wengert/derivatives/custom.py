@@ -65,6 +65,25 @@ class _Call:
                 )
         return flat
 
+    def flat_cotangents(self, back: Any) -> list[Any]:
+        """Flatten what the bwd rule returned: a container for each differentiated argument, None for zero."""
+        arguments = containers.unflatten(self.structure, list(range(self.structure.num_leaves)))
+        if not isinstance(back, tuple) or len(back) != len(arguments):
+            fail(
+                ContainerMismatchError,
+                f"the bwd rule of '{self.name}' must return a tuple with one cotangent for each of its "
+                f"{len(arguments)} arguments (None for zero).",
+            )
+        what = f"a cotangent from the bwd rule of '{self.name}' and its argument"
+        flat: list[Any] = []
+        for b, a in zip(back, arguments, strict=True):
+            numbers, structure = containers.flatten(a)
+            leaves = [None] * len(numbers) if b is None else containers.leaves_like(structure, b, what)
+            flat.extend(
+                x if x is None else to_value(x) for x, i in zip(leaves, numbers, strict=True) if self.numeric[i]
+            )
+        return flat
+
     def evaluate(self, values: Sequence[Any]) -> list[Any]:
         return self.flat_outputs(self.fun(*self.arguments(values)))
 
@@ -225,32 +244,9 @@ class custom_vjp(_CustomFunction):
             leaves = [to_user(next(rest)) if x is None else x for x in kept["leaves"]]
             res = containers.unflatten(kept["structure"], leaves)
             ct = containers.unflatten(call.out_structure, [to_user(c) for c in cts])
-            back = bwd(*fixed, res, ct)
-            arguments = containers.unflatten(call.structure, list(range(call.structure.num_leaves)))
-            if not isinstance(back, tuple) or len(back) != len(arguments):
-                fail(
-                    ContainerMismatchError,
-                    f"the bwd rule of '{call.name}' must return a tuple with one cotangent for each of its "
-                    f"{len(arguments)} arguments (None for zero).",
-                )
-            flat: list[Any] = []
-            for b, a in zip(back, arguments, strict=True):
-                numbers, structure = containers.flatten(a)
-                likes = [call.values[_position(call.numeric, i)] for i in numbers if call.numeric[i]]
-                if b is None:
-                    flat.extend([None] * len(likes))
-                else:
-                    leaves_b = containers.leaves_like(
-                        structure, b, f"a cotangent from the bwd rule of '{call.name}' and its argument"
-                    )
-                    flat.extend(to_value(x) for x, i in zip(leaves_b, numbers, strict=True) if call.numeric[i])
-            return flat
+            return call.flat_cotangents(bwd(*fixed, res, ct))
 
         return call.apply(Rule(call.name, call.evaluate, forward=forward, backward=backward))
-
-
-def _position(numeric: Sequence[bool], i: int) -> int:
-    return sum(numeric[:i])
 
 
 class custom_rule(custom_jvp):

@@ -162,14 +162,8 @@ def _quantile(
         return on_plain(function, plain, q, axis=axis, method=method, keepdims=keepdims, weights=weights)
     if dtype_of(a).kind == "c":
         raise TypeError("a must be an array of real numbers")
-    percent = function in (np.percentile, np.nanpercentile)
     weak = type(q) in (int, float)
-    q = as_array(q) / 100 if percent else as_array(q)
-    valid = (q >= 0) & (q <= 1)
-    if _true(logical_not(valid)):
-        raise ValueError(
-            f"{'Percentiles' if percent else 'Quantiles'} must be in the range [0, {100 if percent else 1}]"
-        )
+    q = _fractions(q, percent=function in (np.percentile, np.nanpercentile))
     axes = normalise_axes(axis, len(shape))
     if weights is not None and method != "inverted_cdf":
         raise ValueError(f"Only method 'inverted_cdf' supports weights. Got: {method}.")
@@ -193,6 +187,15 @@ def _quantile(
     kept = tuple(1 if i in axes else m for i, m in enumerate(shape)) if given(keepdims) and keepdims else rest
     result = reshape(result, shape_of(q) + kept)
     return result if shape_of(result) or weights is not None else result[()]
+
+
+def _fractions(q: Any, *, percent: bool) -> Any:
+    q = as_array(q) / 100 if percent else as_array(q)
+    if _true(logical_not((q >= 0) & (q <= 1))):
+        raise ValueError(
+            f"{'Percentiles' if percent else 'Quantiles'} must be in the range [0, {100 if percent else 1}]"
+        )
+    return q
 
 
 def _unweighted(flat: Any, points: Any, method: str, weak: bool, *, skip_nan: bool) -> Any:

@@ -216,6 +216,22 @@ class RegularGridInterpolator:
         shape, rest = shape_of(xi)[:-1], shape_of(self.values)[rank:]
         shape = shape or (1,)
         flat = reshape(xi, (-1, rank))
+        corners, weights, outside = self._corners(flat, method)
+        total: Any = 0.0
+        column = (-1,) + (1,) * len(rest)
+        for choice in itertools.product(*(range(len(c)) for c in corners)):
+            places = [c[j] for c, j in zip(corners, choice, strict=True)]
+            value = call(index, self.values, *places, spec=(ARRAY,) * rank)
+            for w, j in zip(weights, choice, strict=True):
+                value = value * reshape(w[j], column)
+            total = total + value
+        if self.fill_value is not None:
+            total = blend(reshape(outside, column), self.fill_value, total)
+        total = blend(reshape(isnan(flat).any(axis=-1), column), np.nan, total)
+        return reshape(total, shape + rest)
+
+    def _corners(self, flat: Any, method: str) -> tuple[list[list[Any]], list[list[Any]], Any]:
+        """Places on the grid around each point, along each dimension, their weights, and which points are outside."""
         outside: Any = False
         corners, weights = [], []
         for k, g in enumerate(self.grid):
@@ -233,18 +249,7 @@ class RegularGridInterpolator:
             t = (x - take(g, i)) / (take(g, i + 1) - take(g, i))
             corners.append([i, i + 1] if method == "linear" else [i + (t > 0.5) * 1])
             weights.append([1 - t, t] if method == "linear" else [1.0 + 0.0 * x])
-        total: Any = 0.0
-        column = (-1,) + (1,) * len(rest)
-        for choice in itertools.product(*(range(len(c)) for c in corners)):
-            places = [c[j] for c, j in zip(corners, choice, strict=True)]
-            value = call(index, self.values, *places, spec=(ARRAY,) * rank)
-            for w, j in zip(weights, choice, strict=True):
-                value = value * reshape(w[j], column)
-            total = total + value
-        if self.fill_value is not None:
-            total = blend(reshape(outside, column), self.fill_value, total)
-        total = blend(reshape(isnan(flat).any(axis=-1), column), np.nan, total)
-        return reshape(total, shape + rest)
+        return corners, weights, outside
 
 
 def _grid_method(method: str) -> str:

@@ -153,6 +153,15 @@ def map_coordinates(
             image = pad(image, _PADDING, mode="edge" if mode == "nearest" else "constant", **options)  # type: ignore[arg-type]
             points = points + _PADDING
         image = spline_filter(image, order, dtype_of(image), mode)
+    total = _interpolated(image, points, order, mode, cval)
+    if mode == "constant":
+        total = blend(inside, total, cval)
+    return finished(blend(finite, total, np.nan), dtype, output)
+
+
+def _interpolated(image: Any, points: Any, order: int, mode: str, cval: Any) -> Any:
+    """Sums of coefficients of the spline, in `image`, with the weights that the B-splines have at the points."""
+    rank = len(shape_of(image))
     places, weights, known = [], [], []
     for k, n in enumerate(shape_of(image)):
         x = _mapped(points[k], n, mode)
@@ -173,9 +182,7 @@ def map_coordinates(
         for w, j in zip(weights, choice, strict=True):
             value = value * w[j]
         total = total + value
-    if mode == "constant":
-        total = blend(inside, total, cval)
-    return finished(blend(finite, total, np.nan), dtype, output)
+    return total
 
 
 @implements(nd.affine_transform)
