@@ -84,6 +84,20 @@ def test_same_result_at_every_position(name, dtype):
         assert out[0] == out[-1] == 7
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fmod_next_to_multiples(dtype):
+    # Where the rounded quotient is one too large; around the longest quotients; of subnormal numbers.
+    rng = np.random.default_rng(0)
+    digits = np.finfo(dtype).nmant + 1
+    y = rng.integers(1, 2**20, 4000).astype(dtype)
+    for longest in (10, 2**10, 2.0**digits, 2.0 ** (digits + 4)):
+        multiples = y * np.floor(rng.uniform(1, longest, 4000)).astype(dtype)
+        tiny = np.finfo(dtype).smallest_subnormal
+        for x in (multiples, np.nextafter(multiples, dtype(0)), np.nextafter(multiples, dtype(np.inf))):
+            np.testing.assert_array_equal(kernel("fmod", dtype)(x, y), np.fmod(x, y))
+            np.testing.assert_array_equal(kernel("fmod", dtype)(-x * tiny, y * tiny), np.fmod(-x * tiny, y * tiny))
+
+
 @pytest.mark.skipif(vector_bits() == 0, reason="no libmvec here")
 @pytest.mark.parametrize("name", [*UNARY, "power", "arctan2", "hypot"])
 def test_loops_are_vectorised(name):

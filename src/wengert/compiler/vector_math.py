@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import ctypes.util
 import functools
+import math
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,7 +45,7 @@ _INTRINSICS = {
     "rint": "llvm.rint", "copysign": "llvm.copysign",
 }  # fmt: skip
 
-_COMPOSITE = frozenset({"gammaln", "remainder", "sign", "maximum", "minimum", "fmax", "fmin"})
+_COMPOSITE = frozenset({"gammaln", "fmod", "remainder", "sign", "maximum", "minimum", "fmax", "fmin"})
 
 SUPPORTED: frozenset[str] = frozenset(_LIBM_NAMES) | frozenset(_INTRINSICS) | _COMPOSITE
 
@@ -252,6 +253,41 @@ class MathLibrary:
         result = builder.call(self._library_function("gammaln", x.type), [x])
         lowest = ir.Constant(x.type, float("-inf"))
         return builder.select(builder.fcmp_ordered("==", x, lowest), lowest, result)
+
+    def _fmod(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
+        if self.vectorise and has_fma():
+            return builder.call(self._fmod_of_short_quotients(x.type), [x, y])
+        return builder.call(self._library_function("fmod", x.type), [x, y])
+
+    def _fmod_of_short_quotients(self, type_: ir.Type) -> ir.Function:
+        """C's fmod without calling it, unless the quotient has more bits than a number has; exact, too.
+
+        The rounded quotient is at most one too large, and the difference that a fused multiply-add computes from it is
+        exact, because the result can be represented.
+        """
+        symbol = f"wengert.fmod.{type_}"
+        if symbol in self.module.globals:
+            return self.module.globals[symbol]
+        function = ir.Function(self.module, ir.FunctionType(type_, [type_, type_]), symbol)
+        function.linkage = "internal"
+        function.attributes.add("alwaysinline")
+        x, y = function.args
+        b: Any = ir.IRBuilder(function.append_basic_block("entry"))
+        size, divisor = self.call(b, "absolute", [x]), self.call(b, "absolute", [y])
+        quotient = b.fdiv(size, divisor)
+        most = ir.Constant(type_, 2.0 ** (24 if isinstance(type_, ir.FloatType) else 53))
+        short = b.fcmp_ordered("<", quotient, most)
+        finite = b.fcmp_ordered("<", divisor, ir.Constant(type_, math.inf))
+        fast, slow = b.append_basic_block("fast"), b.append_basic_block("slow")
+        b.cbranch(b.and_(short, finite), fast, slow)
+        b.position_at_end(fast)
+        fma = self.module.declare_intrinsic("llvm.fma", [type_], ir.FunctionType(type_, [type_] * 3))
+        rest = b.call(fma, [b.fneg(self.call(b, "floor", [quotient])), divisor, size])
+        rest = b.select(b.fcmp_ordered("<", rest, ir.Constant(type_, 0.0)), b.fadd(rest, divisor), rest)
+        b.ret(self.call(b, "copysign", [rest, x]))
+        b.position_at_end(slow)
+        b.ret(b.call(self._library_function("fmod", type_), [x, y]))
+        return function
 
     def _remainder(self, builder: ir.IRBuilder, x: Any, y: Any) -> Any:
         """x − floor(x/y)·y without rounding error: C's fmod, moved to the sign of the divisor."""
