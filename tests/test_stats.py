@@ -226,6 +226,8 @@ def test_multivariate_normal():
     for args in [
         (x, mean, cov),
         (x[0, 0], mean, cov),
+        (x[:1, :1], mean, cov),  # SciPy drops axes of length one
+        (x[:1], mean, cov),
         (x, mean, 2.0),
         (x, mean, np.array([1.0, 2.0, 3.0])),
         (x, None, cov),
@@ -255,13 +257,17 @@ def test_multivariate_normal():
     with pytest.raises(UnsupportedOperationError, match="allow_singular"):
         ws.multivariate_normal.logpdf(x, mean, cov, allow_singular=True)
     t = partial(ws.multivariate_t.logpdf, df=np.float64(3.5))
-    np.testing.assert_allclose(t(x, mean, cov), ss.multivariate_t.logpdf(x, mean, cov, 3.5), rtol=1e-12)
+    for y in (x, x[:, :1], x[:1, :1]):
+        expected = ss.multivariate_t.logpdf(y, mean, cov, 3.5)
+        np.testing.assert_allclose(t(y, mean, cov), expected, rtol=1e-12)
+        assert np.shape(t(y, mean, cov)) == np.shape(expected)
     check_grads(lambda m, b, df: ws.multivariate_t.logpdf(x[0], m, b @ b.T + np.eye(3), df), (mean, b, 3.5), order=2)
 
 
 def test_dirichlet_and_multinomial():
     alpha, x = np.array([2.5, 1.0, 3.5]), np.array([[0.2, 0.1], [0.3, 0.0], [0.5, 0.9]])
-    for y in (x, x[:-1], x[:, 0]):
+    for y in (x, x[:-1], x[:, 0], x[:, :1]):
+        assert np.shape(ws.dirichlet.pdf(y, alpha)) == np.shape(ss.dirichlet.pdf(y, alpha))
         np.testing.assert_allclose(ws.dirichlet.logpdf(y, alpha), ss.dirichlet.logpdf(y, alpha))
         np.testing.assert_allclose(ws.dirichlet.pdf(y, alpha), ss.dirichlet.pdf(y, alpha))
     check_grads(lambda a: ws.dirichlet.logpdf(x[:, 0], a), (alpha,), order=2)

@@ -14,7 +14,7 @@ from wengert.numpy.joining import concatenate
 from wengert.numpy.linalg import cholesky, matrix_transpose
 from wengert.numpy.reductions import all as all_
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import reshape
+from wengert.numpy.shaping import reshape, squeeze
 from wengert.numpy.ufuncs import blend, exp, floor, log, log1p
 from wengert.scipy.checks import refuse_unless
 from wengert.scipy.distributions import INFINITY, Distribution, real_numbers, scalar_if_plain
@@ -37,6 +37,9 @@ class _Multivariate(Distribution):
 
 
 class _WithDensity(_Multivariate):
+    def _logarithm(self, x: Any, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:
+        return scalar_if_plain(squeeze(super()._logarithm(x, args, kwds)))  # without axes of length one, as in SciPy
+
     def logpdf(self, x: Any, *args: Any, **kwds: Any) -> Any:
         """Logarithm of the density."""
         return self._logarithm(x, args, kwds)
