@@ -136,7 +136,7 @@ class Tools:
     def c(
         self, source: str, name: str, n: int, ins: Sequence[Any], outs: Sequence[tuple[int, ...]], flags: str = ""
     ) -> Call | None:
-        """A function of benchmarks/c, called through the entry that compiled programs have."""
+        """A function of benchmarks/c, called as compiled programs are: an object with the same entry as `__call__`."""
         import numpy as np
 
         from wengert.compiler.entry import make_entry
@@ -153,7 +153,8 @@ class Tools:
         assert address is not None
         in_types = [ArrayType(x.shape, x.dtype) for x in ins]
         out_types = [ArrayType(shape, np.dtype(float)) for shape in outs]
-        return Call(make_entry(address, in_types, out_types, name=name, keep_alive=loaded), tuple(ins))
+        entry = make_entry(address, in_types, out_types, name=name, keep_alive=loaded)
+        return Call(type(name, (), {"__call__": staticmethod(entry)})(), tuple(ins))
 
     def casadi_call(self, function: Any, *ins: Any, gcc: bool = False) -> Call:
         """A CasADi function on memory that it is given once: its fastest interface."""

@@ -34,6 +34,7 @@ from wengert.rules import indexing, joining, structural
 _I64 = ir.IntType(64)
 _I8P = ir.IntType(8).as_pointer()
 _SHORT = 32  # elements
+_NEGLIGIBLE = 200  # times the time with vectors; without them it is up to eight times of that
 _FEW = 8
 _REASSOCIATE = ("reassoc", "contract")
 _COMBINE = {"add": e.add, "multiply": e.multiply, "maximum": e.maximum, "minimum": e.minimum}
@@ -422,9 +423,13 @@ class KernelWriter:
             self.function = parallel.write_launcher(self.module, function, self.split, partials)
         return self.function
 
-    def is_short(self) -> bool:
-        """Whether vectors take longer to compile than they can save in one run."""
-        return math.prod(self.kernel.space) <= _SHORT
+    def is_short(self, others: float) -> bool:
+        """Whether vectors are not worth compiling, next to other steps that take so many nanoseconds."""
+        elements = math.prod(self.kernel.space)
+        if elements <= _SHORT or not others:
+            return elements <= _SHORT
+        self.pieces()
+        return elements * max(map(self._element_cost, self.uses)) * _NEGLIGIBLE <= others
 
     def is_tiny(self) -> bool:
         """Whether it stores a few elements only, and needs no loops."""
@@ -461,14 +466,7 @@ class KernelWriter:
         elements = sum(busy.values())
         if elements <= parallel.FEW_ELEMENTS:
             return None
-        self.interval = list(max(busy, key=lambda box: busy[box]))
-        self.body()
-        nanoseconds = parallel.MEMORY_COST * len(self.results)
-        for v, at in self.memo:
-            if v in self.leaves:
-                nanoseconds += parallel.MEMORY_COST * any(a.axis >= 0 for a in at)
-            else:
-                nanoseconds += parallel.cost(self.plan.definitions[v].primitive)
+        nanoseconds = self._element_cost(max(busy, key=lambda box: busy[box]))
 
         def is_allowed(axis: int) -> bool:  # each thread has a copy of what is reduced over the axis
             sizes = [np.prod(op.outputs[0].type.shape) for op in self.kernel.reductions if axis in op.params["axis"]]
@@ -476,6 +474,18 @@ class KernelWriter:
 
         total = nanoseconds * float(elements)
         return parallel.choose_split(space, total, [low for low, _ in self.interval], is_allowed)
+
+    def _element_cost(self, box: Box) -> float:
+        """Nanoseconds for one element in a box, with vectors; rough."""
+        self.interval = list(box)
+        self.body()
+        nanoseconds = parallel.MEMORY_COST * len(self.results)
+        for v, at in self.memo:
+            if v in self.leaves:
+                nanoseconds += parallel.MEMORY_COST * any(a.axis >= 0 for a in at)
+            else:
+                nanoseconds += parallel.cost(self.plan.definitions[v].primitive)
+        return nanoseconds
 
     def _partial(self, op: Operation) -> parallel.Partial:
         """How the launcher adds the copies of the result of a reduction to it."""

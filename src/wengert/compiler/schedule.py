@@ -73,6 +73,7 @@ class Schedule:
     ) -> None:
         self.plan = plan
         self.writers: dict[int, loops.KernelWriter] = {}  # begun while memory is laid out, by identity of the kernel
+        self.product_time = sum(blas.nanoseconds(s.operation) for s in plan.steps if isinstance(s, Product))
         self.patterns = bands.nonzeros(plan.program)
         accesses = [plan.accesses(step) for step in plan.steps]
         self.layout: Layout = buffers.lay_out(
@@ -112,7 +113,7 @@ class Schedule:
         elif isinstance(step, Kernel):
             writer = self._kernel_writer(step)
             writer.inline = once and len(self.plan.steps) <= _FEW_STEPS  # LLVM takes about 1 ms for each function
-            library = unit.scalar_library if once and writer.is_short() else unit.library
+            library = unit.scalar_library if once and writer.is_short(self.product_time) else unit.library
             writer.begin(unit.module, library, next(unit.names))
             if writer.is_tiny():
                 return writer
