@@ -22,7 +22,7 @@ from llvmlite import ir
 
 from wengert.compiler import parallel, writes
 from wengert.compiler.builder import Builder
-from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_type
+from wengert.compiler.lowering import Emitter, Register, emit_element, llvm_type, memory_dtype, memory_type
 from wengert.compiler.plan import REDUCTIONS, Kernel, Plan
 from wengert.compiler.vector_math import MathLibrary, loop_metadata, scalar_loop_metadata
 from wengert.core import combinators as c
@@ -145,6 +145,11 @@ class KernelWriter:
         if p in (indexing.index_add, indexing.index_update):
             return self._written(op, at)
         operands = [self.value(a, self._aligned(a, at)) for a in op.inputs]
+        if p is e.from_parts:
+            return tuple(self._convert(x, memory_dtype(out.dtype)) for x in operands)
+        if p in (c.real, c.imag) and operands[0][1].kind == "c":
+            parts = operands[0][0]
+            return None if parts is None else parts[p is c.imag]
         return None if self.em is None else emit_element(self.em, p, operands, out.dtype)
 
     def _convert(self, operand: Any, dtype: np.dtype[Any]) -> Any:
@@ -256,8 +261,21 @@ class KernelWriter:
                 self.leaves.append(v)
             return None
         b = self.em.builder
-        value = b.load(b.gep(self.pointers[v], [self._address(v.type.shape, at)], inbounds=True))
+        places = self._places(v, at)
+        if v.type.dtype.kind == "c":
+            return tuple(map(b.load, places))
+        value = b.load(places[0])
         return b.trunc(value, ir.IntType(1)) if v.type.dtype.kind == "b" else value
+
+    def _places(self, v: Variable, at: tuple[Affine, ...]) -> list[Register]:
+        """Where an element of an array is in memory; of complex numbers, where its parts are."""
+        assert self.em is not None
+        b, index = self.em.builder, self._address(v.type.shape, at)
+        if v.type.dtype.kind != "c":
+            return [b.gep(self.pointers[v], [index], inbounds=True)]
+        index = b.mul(index, ir.Constant(_I64, 2), flags=("nsw",))
+        indices = index, b.add(index, ir.Constant(_I64, 1), flags=("nsw",))
+        return [b.gep(self.pointers[v], [i], inbounds=True) for i in indices]
 
     def _address(self, shape: tuple[int, ...], at: tuple[Affine, ...]) -> Register:
         """Offset of an element in a C-contiguous array."""
@@ -559,6 +577,10 @@ class KernelWriter:
         b = self.em.builder
         stores = self._touched()
         for v, operand in zip(stores, values, strict=False):
+            if v.type.dtype.kind == "c":
+                for part, place in zip(operand[0], self._places(v, at), strict=True):
+                    b.store(part, place)
+                continue
             value = self._convert(operand, v.type.dtype)
             if v.type.dtype.kind == "b":
                 value = b.zext(value, ir.IntType(8))

@@ -42,15 +42,32 @@ def llvm_type(dtype: np.dtype[Any]) -> Any:
     return _TYPES[dtype.str[1:]]
 
 
+def memory_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Dtype of what is in memory: of the parts of complex numbers."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
 def memory_type(dtype: np.dtype[Any]) -> Any:
-    """LLVM type of a value in memory."""
-    return ir.IntType(8) if dtype.kind == "b" else llvm_type(dtype)
+    """LLVM type of a value in memory; of complex numbers that of a part."""
+    return ir.IntType(8) if dtype.kind == "b" else llvm_type(memory_dtype(dtype))
 
 
 @functools.cache
 def is_lowerable_dtype(dtype: np.dtype[Any]) -> bool:
-    """Whether values of this dtype can live in registers (complex and exotic ones cannot yet)."""
+    """Whether values of this dtype can live in registers; complex numbers are pairs of those that can."""
     return dtype.str[1:] in _TYPES and dtype.isnative
+
+
+def is_loadable_dtype(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype can be loaded from memory, complex numbers as their parts."""
+    return is_lowerable_dtype(dtype) or (dtype.str[1:] in ("c8", "c16") and dtype.isnative)
+
+
+def is_about_parts(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np.dtype[Any]) -> bool:
+    """Whether an operation takes complex numbers apart, or puts them together, and has a native form."""
+    if primitive is e.from_parts:
+        return is_loadable_dtype(out_dtype) and all(map(is_lowerable_dtype, in_dtypes))
+    return primitive in (c.real, c.imag) and in_dtypes[0].kind == "c" and is_loadable_dtype(in_dtypes[0])
 
 
 class Emitter:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler import blas, gathers, lanes, lapack, writes
-from wengert.compiler.lowering import is_lowerable, is_lowerable_dtype
+from wengert.compiler.lowering import is_about_parts, is_loadable_dtype, is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.values import dtype_of
@@ -195,7 +195,7 @@ def is_pullable(op: Operation) -> bool:
         return all(map(is_lowerable_dtype, (*dtypes, out)))
     if p in (indexing.index, indexing.index_add, indexing.index_update):
         return all(map(is_lowerable_dtype, (*dtypes, out))) and basic_spec(op)
-    return is_lowerable(p, dtypes, out)
+    return is_about_parts(p, dtypes, out) or is_lowerable(p, dtypes, out)
 
 
 def is_reduction(op: Operation) -> bool:
@@ -248,7 +248,7 @@ def make_plan(
                 kinds[v] = "lanes"
             elif blas.is_product(op):
                 kinds[v] = "product"
-            elif op.primitive is c.reshape and is_lowerable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
+            elif op.primitive is c.reshape and is_loadable_dtype(v.type.dtype) and isinstance(op.inputs[0], Variable):
                 kinds[v] = "alias"
             else:
                 kinds[v] = "pulled" if is_pullable(op) and stored.count(v) < 2 else "call"

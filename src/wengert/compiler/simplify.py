@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.complex_numbers import has_unsplittable, in_parts, part_dtype, with_real_operands
 from wengert.compiler.expand import expansion, one_by_one, taken_apart
 from wengert.compiler.maps import fits, merge_maps
 from wengert.compiler.trim import trim
@@ -68,7 +69,7 @@ class Builder:
         key = self.key(primitive, inputs, params)
         outputs = self.known.get(key)
         if outputs is None:
-            types = output_types(primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params)
+            types = _part_types(primitive, inputs) or output_types(primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params)
             outputs = self.known[key] = tuple([self.variable(t) for t in types])
             op = Operation(primitive, inputs, params, outputs, self.location)
             self.operations.append(op)
@@ -100,8 +101,22 @@ def _simplified_example(program: Program, without: Sequence[str]) -> Program:
     return derived_from(program, ("simplified", tuple(without)), lambda: simplify(program, without))
 
 
+def _real_form(op: Operation, without: Sequence[str]) -> Program | None:
+    """What takes the place of an operation on complex numbers."""
+    if op.primitive not in (loop, branch, map_program):
+        return in_parts(op)
+    real = with_real_operands(op)
+    if real is not None and op.primitive is map_program:
+        (new,) = (o for o in real.operations if o.primitive is map_program)
+        example = _simplified_example(new.params["program"], without)
+        return real if fits(example, new.params["batched"], new.params["summed"]) else None
+    return real
+
+
 def simplify(program: Program, without: Sequence[str] = ()) -> Program:
     """Return an equal program after all rules, except those named in `without`."""
+    if "complex" not in without and has_unsplittable(program):
+        without = (*without, "complex")
     builder = Builder([row for row in RULES if row[0] not in without])
     env: dict[Variable, Atom] = {}
     inputs = [builder.variable(v.type) for v in program.inputs]
@@ -126,8 +141,14 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
 
     def rebuild(operations: Sequence[Operation]) -> None:
         for op in operations:
+            if op.primitive is e.add and DYNAMIC in op.outputs[0].type.shape:
+                length = _length(builder.definitions[env[op.inputs[0]]])  # type: ignore[index]
+                op, n = _sum_of_stacks(op)
+                env[n] = length
             inner = expansion(op) if "expand" not in without else None
-            if op.primitive is map_program:
+            if inner is None and "complex" not in without:
+                inner = _real_form(op, without)
+            if op.primitive is map_program and inner is None:
                 example = _simplified_example(op.params["program"], without)
                 origin = op.params["program"].origin
                 flags = op.params["batched"], op.params["summed"]
@@ -142,11 +163,7 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                     inner = one_by_one(op)
                 else:
                     inner = taken_apart(op)
-            if op.primitive is e.add and DYNAMIC in op.outputs[0].type.shape:
-                length = _length(builder.definitions[env[op.inputs[0]]])  # type: ignore[index]
-                op, n = _sum_of_stacks(op)
-                env[n] = length
-            if op.primitive in (loop, branch):
+            if op.primitive in (loop, branch) and inner is None:
                 op, added = _simplified_inside(op, without)
                 for v, value in added:
                     env[v] = new = builder.variable(v.type)
@@ -356,6 +373,32 @@ def _reshaped(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -
     return None if done is None else b.one(c.reshape, done[0], shape=shapes.pop()[0])
 
 
+def _parts(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> Atom | None:
+    """Parts of what was put together from parts, and what is put together from the parts of an array."""
+    if p is e.from_parts:
+        sources = [b.source(a, part) for a, part in zip(inputs, (c.real, c.imag), strict=True)]
+        if sources[0] is None or sources[1] is None or sources[0].inputs != sources[1].inputs:
+            return None
+        whole = sources[0].inputs[0]
+        return whole if _type(whole).dtype.kind == "c" else None
+    op = b.source(inputs[0], e.from_parts)
+    if op is None:
+        return None
+    if p is c.reshape:
+        return b.one(e.from_parts, *(b.one(c.reshape, a, **params) for a in op.inputs))
+    part = op.inputs[p is c.imag]
+    return part if _type(part) == ArrayType(_type(inputs[0]).shape, part_dtype(_type(inputs[0]).dtype)) else None
+
+
+def _part_types(p: Primitive, inputs: tuple[Atom, ...]) -> list[ArrayType] | None:
+    """Types of stacks of unknown length that are put together or taken apart, which nobody computes."""
+    if not inputs or DYNAMIC not in (shape := _type(inputs[0]).shape):
+        return None
+    if p is e.from_parts:
+        return [ArrayType(shape, np.result_type(_type(inputs[0]).dtype, np.complex64))]
+    return None
+
+
 def _is_elementwise(p: Primitive) -> bool:
     return isinstance(p, (c.Elementwise, c.NonDifferentiable)) and p.name not in ("argsort", "argmax", "argmin")
 
@@ -369,6 +412,7 @@ _CONCERNED: dict[str, Callable[[Primitive], bool]] = {
     "powers": lambda p: p is e.power,
     "strong products": lambda p: p is c.strong_multiply,
     "reshaped": lambda p: _is_elementwise(p) or p in (e.where, c.astype),
+    "parts": lambda p: p in (c.real, c.imag, e.from_parts, c.reshape),
     "structure": lambda p: p in _STRUCTURAL or p in (index, c.reduce_sum, c.conj, constant_identity),
 }
 _STRUCTURAL = (c.reshape, c.broadcast_to, c.astype, transpose)
@@ -378,6 +422,7 @@ RULES: list[tuple[str, Rule]] = [
     ("identities", _identities),
     ("powers", _powers),
     ("strong products", _strong),
+    ("parts", _parts),
     ("structure", _structure),
     ("reshaped", _reshaped),
 ]

@@ -20,8 +20,11 @@ from wengert.compiler.lowering import (
     Emitter,
     Register,
     emit_element,
+    is_about_parts,
+    is_loadable_dtype,
     is_lowerable,
     is_lowerable_dtype,
+    memory_dtype,
     memory_type,
 )
 from wengert.core import combinators as c
@@ -38,6 +41,15 @@ from wengert.transforms.mapped import count_elements, map_program
 MAX_ELEMENTS = 6000
 
 Elements = Any  # ndarray of dtype object: registers, and numbers that are known at compile time
+
+
+class Parts:
+    """The parts of a complex number, as one element."""
+
+    __slots__ = ("imag", "real")
+
+    def __init__(self, real: Any, imag: Any) -> None:
+        self.real, self.imag = real, imag
 
 
 class _StructuralZero(float):
@@ -108,7 +120,7 @@ def can_unroll(program: Program) -> bool:
             return False
         if op.primitive in ordering.PRIMITIVES:
             total += ordering.work(op)
-    return all(is_lowerable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
+    return all(is_loadable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
         isinstance(x, np.ndarray) for x in constants.values()
     )
 
@@ -127,6 +139,8 @@ def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
     out = op.outputs[0].type.dtype
     if p in LOWERINGS:
         return is_lowerable(p, dtypes, out)
+    if is_about_parts(p, dtypes, out) or (p is c.reshape and is_loadable_dtype(out)):
+        return True
     if not all(map(is_lowerable_dtype, (*dtypes, out))):
         return False
     if p in INDEXED:
@@ -177,7 +191,12 @@ class Unroller:
     def __init__(self, emitter: Emitter) -> None:
         self.em = emitter
 
-    def element(self, primitive: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *values: Any) -> Register:
+    def element(self, primitive: Primitive, dtypes: Sequence[Any], out: np.dtype[Any], *values: Any) -> Any:
+        if primitive is e.from_parts:
+            part = memory_dtype(out)
+            return Parts(*(self.convert(v, d, part) for v, d in zip(values, dtypes, strict=True)))
+        if dtypes[0].kind == "c" and primitive in (c.real, c.imag):
+            return values[0].imag if primitive is c.imag else values[0].real
         folded = _fold(primitive, out, values)
         if folded is not None:
             return folded
@@ -262,8 +281,10 @@ class Unroller:
 
     def converted(self, x: Elements, own: np.dtype[Any], to: np.dtype[Any]) -> Elements:
         """Cast as NumPy does; numbers become strongly typed, as the elements of an array are."""
-        cast = [self.em.convert(v, own, to) if isinstance(v, ir.values.Value) else to.type(v) for v in x.ravel()]
-        return box(cast, x.shape)
+        return x if own.kind == "c" else box([self.convert(v, own, to) for v in x.ravel()], x.shape)
+
+    def convert(self, value: Any, own: np.dtype[Any], to: np.dtype[Any]) -> Any:
+        return self.em.convert(value, own, to) if isinstance(value, ir.values.Value) else to.type(value)
 
     def registers(self, x: Elements, dtype: np.dtype[Any]) -> Elements:
         """The same with numbers as registers, too."""
@@ -325,8 +346,12 @@ def load_elements(
     """Load all elements of an array; in C order, each is `step` places from the one before."""
     b = em.builder
     typed = b.bitcast(pointer, memory_type(dtype).as_pointer())
-    elements = []
+    elements: list[Any] = []
     for i in range(math.prod(shape)):
+        if dtype.kind == "c":
+            places = [b.gep(typed, [ir.Constant(ir.IntType(64), 2 * i * step + k)]) for k in (0, 1)]
+            elements.append(Parts(*map(b.load, places)))
+            continue
         value = b.load(b.gep(typed, [ir.Constant(ir.IntType(64), i * step)]))
         elements.append(b.trunc(value, ir.IntType(1)) if dtype.kind == "b" else value)
     return box(elements, shape)
@@ -335,6 +360,11 @@ def load_elements(
 def store_elements(em: Emitter, pointer: Register, elements: Elements, dtype: np.dtype[Any], step: int = 1) -> None:
     """Store all elements of an array; in C order, each is `step` places from the one before."""
     b = em.builder
+    if dtype.kind == "c" and is_loadable_dtype(dtype):
+        numbers = [x for value in elements.ravel() for x in (value.real, value.imag)]
+        assert step == 1
+        store_elements(em, pointer, box(numbers, (len(numbers),)), memory_dtype(dtype))
+        return
     if not is_lowerable_dtype(dtype):  # a literal, byte by byte
         for i, byte in enumerate(np.array(elements.ravel().tolist(), dtype).tobytes()):
             b.store(ir.Constant(ir.IntType(8), byte), b.gep(pointer, [ir.Constant(ir.IntType(64), i)]))
