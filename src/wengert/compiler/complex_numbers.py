@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler.lowering import LOWERINGS, Emitter, Register
+from wengert.compiler.lowering import LOWERINGS, Emitter, Lowering, Register
 from wengert.compiler.native import ROUTINES
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
@@ -41,8 +41,8 @@ from wengert.transforms.loops import loop
 from wengert.transforms.mapped import map_program
 
 _PART_DTYPES = {"c8": np.dtype(np.float32), "c16": np.dtype(np.float64)}
-#: An `einsum` with more products than this is left to NumPy.
-_FEW_PRODUCTS = 512
+#: An `einsum` with more operands than this is left to NumPy.
+_FEW_OPERANDS = 3
 
 
 class Pair(NamedTuple):
@@ -143,7 +143,7 @@ def _sign(x: Pair) -> Pair:
 
 
 def _power(x: Pair, y: Pair) -> Pair | None:
-    """As NumPy: 1, 2, 3 by products, -1 and 0.5 in ways of their own; 0ʸ is 0 for y to the right of 0, NaN for others."""
+    """As NumPy: 1, 2, 3 by products, -1 and 0.5 in ways of their own; 0ʸ is 0 where Re y > 0, else NaN."""
     products = {1: x, 2: _multiply(x, x), 3: _multiply(x, _multiply(x, x))}
     if not isinstance(y.re, Value) and y.im == 0 and y.re in (-1, 0.5, *products):
         return products[y.re] if y.re in products else _reciprocal(x) if y.re == -1 else _function(e.sqrt)(x)
@@ -188,9 +188,8 @@ def _matmul(x: Pair, y: Pair) -> Pair:
 
 
 def _einsum(*operands: Pair, subscripts: str, **params: Any) -> Pair | None:
-    terms, _ = contraction.split_subscripts(subscripts)
-    sizes = {s: n for t, x in zip(terms, operands, strict=True) for s, n in zip(t, shape_of(x.re), strict=True)}
-    if np.prod(list(sizes.values()), dtype=float) * 2 ** len(operands) > _FEW_PRODUCTS:
+    """A sum of products of parts for each choice of parts; for many operands these are too many."""
+    if len(operands) > _FEW_OPERANDS:
         return None
     terms_of: list[list[Any]] = [[], []]  # of the real and the imaginary part, with their signs
     for choice in range(2 ** len(operands)):
@@ -203,7 +202,7 @@ def _einsum(*operands: Pair, subscripts: str, **params: Any) -> Pair | None:
     return Pair(*(functools.reduce(lambda a, b: a + b, terms) for terms in terms_of))
 
 
-# Functions of the C library ---------------------------------------------------------------------------------------------
+# Functions of the C library ------------------------------------------------------------------------------------------
 
 _LIBRARY = {
     e.log: "clog", e.sqrt: "csqrt", e.sin: "csin", e.cos: "ccos", e.tan: "ctan", e.arcsin: "casin", e.arccos: "cacos",
@@ -238,8 +237,8 @@ def _part_of_function(function: Primitive, number: int) -> Primitive:
         z = b.call(called, [em.convert(v, dtype, np.dtype(float)) for v in x])
         return em.convert(b.extract_value(z, number), np.dtype(float), dtype)
 
-    primitive = c.NonDifferentiable(fun, name=f"{'imaginary' if number else 'real'} part of {function.name}")
-    LOWERINGS[primitive] = ("float", emit)
+    primitive = c.NonDifferentiable(fun, name=f"{function.name}.{'imag' if number else 'real'}")
+    LOWERINGS[primitive] = Lowering("out", emit, "f")
     return primitive
 
 
@@ -266,7 +265,7 @@ def _function(primitive: Primitive, factor: float = 1.0) -> Callable[..., Pair |
     return parts
 
 
-# The table ---------------------------------------------------------------------------------------------------------------
+# The table -----------------------------------------------------------------------------------------------------------
 
 
 def _each(primitive: Primitive) -> Callable[..., Pair]:
@@ -374,17 +373,20 @@ def in_parts(op: Operation) -> Program | None:
     function, numeric = row
     which = range(len(op.inputs))[numeric]
     given = [a for a in op.inputs if isinstance(a, Variable)]
+    # What it computes in: NumPy converts all operands first.
+    numbers = [op.inputs[k] for k in which]
+    common = part_dtype(np.result_type(*(a.value if isinstance(a, Literal) else a.type.dtype for a in numbers)))
     outcome: list[Any] = []
 
     def recorded(*values: Any) -> list[Any]:
         rest = iter(values)
         operands = [a.value if isinstance(a, Literal) else next(rest) for a in op.inputs]
-        operands = [pair(x) if k in which else x for k, x in enumerate(operands)]
+        operands = [_converted(pair(x), common) if k in which else x for k, x in enumerate(operands)]
         result = function(*operands, **op.params)
         outcome.append(result)
         part = part_dtype(out.dtype)
         if part is None or not isinstance(result, Pair):
-            return [] if result is None else [result]
+            return [] if result is None else [result.re if isinstance(result, Pair) else result]
         return [e.from_parts(*(_of_type(x, ArrayType(out.shape, part)) for x in result))]
 
     program = record(recorded, [v.type for v in given], op.primitive.name)
@@ -393,6 +395,15 @@ def in_parts(op: Operation) -> Program | None:
     inputs = iter(program.inputs)
     every = [Variable(-1, _type(a)) if isinstance(a, Literal) else next(inputs) for a in op.inputs]
     return Program(program.name, every, program.constants, program.operations, program.outputs)
+
+
+def _converted(x: Pair, dtype: np.dtype[Any] | None) -> Pair:
+    """The same numbers in another precision; Python's take on that of the others."""
+
+    def cast(part: Any) -> Any:
+        return c.astype(part, dtype=dtype) if isinstance(part, Value) and dtype_of(part) != dtype else part
+
+    return x if dtype is None else Pair(cast(x.re), cast(x.im))
 
 
 def _of_type(x: Any, type_: ArrayType) -> Any:
@@ -409,7 +420,7 @@ def _is_complex(atoms: Sequence[Atom]) -> bool:
     return any(_type(a).dtype.kind == "c" for a in atoms)
 
 
-# Programs inside operations ----------------------------------------------------------------------------------------------
+# Programs inside operations ------------------------------------------------------------------------------------------
 
 
 def is_expandable(program: Program) -> bool:
@@ -488,7 +499,7 @@ def _taken_apart(atom: Any, operations: list[Operation]) -> list[Any]:
 
 
 def _put_together(v: Variable, operations: list[Operation]) -> list[Variable]:
-    """Variables for the parts of one, of which an operation that is added to the list makes it; itself, if it is real."""
+    """Variables for the parts of one, which an operation, added to the list, joins; itself if it is real."""
     part = part_dtype(v.type.dtype)
     if part is None:
         return [v]

@@ -69,7 +69,9 @@ class Builder:
         key = self.key(primitive, inputs, params)
         outputs = self.known.get(key)
         if outputs is None:
-            types = _part_types(primitive, inputs) or output_types(primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params)
+            types = _part_types(primitive, inputs) or output_types(
+                primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params
+            )
             outputs = self.known[key] = tuple([self.variable(t) for t in types])
             op = Operation(primitive, inputs, params, outputs, self.location)
             self.operations.append(op)

@@ -137,10 +137,10 @@ def is_known(op: Operation, constants: dict[Variable, Any]) -> bool:
         return False
     dtypes = tuple(map(_dtype, op.inputs))
     out = op.outputs[0].type.dtype
-    if p in LOWERINGS:
-        return is_lowerable(p, dtypes, out)
     if is_about_parts(p, dtypes, out) or (p is c.reshape and is_loadable_dtype(out)):
         return True
+    if p in LOWERINGS:
+        return is_lowerable(p, dtypes, out)
     if not all(map(is_lowerable_dtype, (*dtypes, out))):
         return False
     if p in INDEXED:
