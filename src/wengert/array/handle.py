@@ -345,7 +345,7 @@ def from_sequence(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and contains_traced(x):
         parts = [unwrap(item) for item in x]
         dtype = np.result_type(*(dtype_of(p) for p in parts))
-        return stack(*(combinators._cast(p if isinstance(p, Value) else np.asarray(p), dtype) for p in parts))
+        return stack(*(combinators.cast(p if isinstance(p, Value) else np.asarray(p), dtype) for p in parts))
     return np.asarray(x)
 
 

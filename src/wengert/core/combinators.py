@@ -430,7 +430,7 @@ def narrow(ct: Any, to: ArrayType) -> Any:
                 ct = reshape(ct, shape=shape)
             else:
                 ct = broadcast_to(ct, shape=shape)
-    return _cast(ct, dtype)
+    return cast(ct, dtype)
 
 
 def widen(t: Any, to: ArrayType) -> Any:
@@ -438,10 +438,11 @@ def widen(t: Any, to: ArrayType) -> Any:
     shape, dtype = to
     if shape_of(t) != shape:
         t = broadcast_to(t, shape=shape)
-    return _cast(t, dtype)
+    return cast(t, dtype)
 
 
-def _cast(x: Any, dtype: np.dtype[Any]) -> Any:
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """Cast to a dtype; to a real one, of complex numbers the real part."""
     own = dtype_of(x)
     if own is dtype or own == dtype:
         return x
@@ -547,7 +548,7 @@ def _astype(x: Any, *, dtype: np.dtype[Any]) -> Any:
 
 astype = Linear(
     _astype,
-    lambda ct, x, *, dtype: _cast(ct, x.dtype),
+    lambda ct, x, *, dtype: cast(ct, x.dtype),
     name="astype",
     batch=lambda size, args, batched, *, dtype: astype(args[0], dtype=dtype),
 )
@@ -556,13 +557,13 @@ astype = Linear(
 # conjugations which `Linear.pull` puts around them give the adjoint in the real inner product.
 real = Linear(
     lambda x: np.real(x),
-    lambda ct, x: _cast(ct, x.dtype),
+    lambda ct, x: cast(ct, x.dtype),
     name="real",
     batch=lambda size, args, batched: real(args[0]),
 )
 imag = Linear(
     lambda x: np.imag(x),
-    lambda ct, x: _cast(ct, x.dtype) * (-1j if x.dtype.kind == "c" else 0.0),
+    lambda ct, x: cast(ct, x.dtype) * (-1j if x.dtype.kind == "c" else 0.0),
     name="imag",
     batch=lambda size, args, batched: imag(args[0]),
 )

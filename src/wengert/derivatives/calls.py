@@ -13,7 +13,7 @@ import numpy as np
 
 from wengert.array import Array, wrap
 from wengert.core import containers
-from wengert.core.combinators import _cast
+from wengert.core.combinators import cast
 from wengert.core.values import DEPTH_STEP, Level, Value, shape_of
 from wengert.errors import ContainerMismatchError, InputTypeError, LeakedValueError, OutputError, fail
 
@@ -179,4 +179,4 @@ def _cast_to(value: Any, primal: Any) -> Any:
     dtype = getattr(primal, "dtype", None)
     if value.dtype == dtype or dtype is None:
         return value
-    return _cast(value, dtype)
+    return cast(value, dtype)

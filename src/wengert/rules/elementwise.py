@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, _cast, align, conj, imag, real
+from wengert.core.combinators import Elementwise, Linear, NonDifferentiable, align, cast, conj, imag, real
 from wengert.core.primitive import Primitive
 from wengert.core.values import dtype_of
 
@@ -26,7 +26,7 @@ positive = Elementwise(np.positive, 1)
 reciprocal = Elementwise(np.reciprocal, lambda out: -out * out, singular=True)
 square = Elementwise(np.square, lambda x: 2 * x)
 power = Elementwise(
-    np.power, lambda x, y: _power_partial_base(x, y), lambda out, x: _log_or_zero(x, out) * out, singular=True
+    np.power, lambda x, y: power_partial_base(x, y), lambda out, x: log_or_zero(x, out) * out, singular=True
 )
 sqrt = Elementwise(np.sqrt, lambda out: 0.5 / out, singular=True)
 cbrt = Elementwise(np.cbrt, lambda out: 1 / (3 * square(out)), singular=True)
@@ -154,7 +154,7 @@ def _inverse(y: Any) -> Any:
     return 1 / y
 
 
-def _power_partial_base(x: Any, y: Any) -> Any:
+def power_partial_base(x: Any, y: Any) -> Any:
     """y·x^(y-1), and 0 for the constant x⁰ even at x = 0."""
     if isinstance(y, (int, float)):
         return y * x if y == 2 else y * power(x, y - 1) if y != 0 else 0.0
@@ -162,10 +162,10 @@ def _power_partial_base(x: Any, y: Any) -> Any:
     return where(zero, 0.0, y * power(x, where(zero, 1.0, y - 1)))
 
 
-def _log_or_zero(x: Any, out: Any) -> Any:
+def log_or_zero(x: Any, out: Any) -> Any:
     """Derivative of 0^y in y is 0 for y > 0; this extends it to y = 0."""
     positive_base = where(equal(x, 0), 1.0, x)
-    return _cast(log(positive_base), dtype_of(out))
+    return cast(log(positive_base), dtype_of(out))
 
 
 def _sigmoid(x: Any) -> Any:
@@ -218,11 +218,11 @@ def _share(x: Any, y: Any, wins: Primitive) -> Any:
     """1 where x wins, 1/2 where both are equal, 0 where y wins, NaN where one is NaN; in the dtype of x."""
     winner, loser, tie = wins(x, y), wins(y, x), equal(x, y)
     weight = where(winner, 1.0, where(tie, 0.5, where(loser, 0.0, np.nan)))
-    return _cast(weight, dtype_of(x))
+    return cast(weight, dtype_of(x))
 
 
 def _share_of_number(x: Any, y: Any, wins: Primitive) -> Any:
     """Like `_share`, but NaN loses against a number; two NaNs share."""
     x_lost, y_lost = isnan(x), isnan(y)
     weight = where(y_lost, where(x_lost, 0.5, 1.0), where(x_lost, 0.0, _share(x, y, wins)))
-    return _cast(weight, dtype_of(x))
+    return cast(weight, dtype_of(x))

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import scipy  # whose module `special` is imported when it is first used: it takes longer than most of Wengert
 
-from wengert.core.combinators import Elementwise, General, _cast, conjugate, strong_scale
+from wengert.core.combinators import Elementwise, General, cast, conjugate, strong_scale
 from wengert.core.primitive import Primitive
 from wengert.core.values import dtype_of
 from wengert.errors import UnsupportedOperationError, fail
@@ -186,7 +186,7 @@ def ratio(x: Any, y: Any) -> Any:
 def typed(value: Any, like: Any) -> Any:
     """A partial derivative in the precision of an argument: some functions of SciPy prefer double precision."""
     dtype = dtype_of(like)
-    return _cast(value, dtype) if dtype.kind in "fc" and dtype_of(value) != dtype else value
+    return cast(value, dtype) if dtype.kind in "fc" and dtype_of(value) != dtype else value
 
 
 def is_complex(x: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from wengert.core.combinators import Elementwise, NonDifferentiable, _cast, real_part
+from wengert.core.combinators import Elementwise, NonDifferentiable, cast, real_part
 from wengert.core.values import dtype_of
 from wengert.rules.elementwise import (
     cos,
@@ -40,7 +40,7 @@ loggamma = Elementwise(sp.loggamma, lambda x: digamma(x))
 gamma = Elementwise(sp.gamma, lambda out, x: out * digamma(x))
 rgamma = Elementwise(sp.rgamma, lambda out, x: _rgamma_slope(out, x))
 gammasgn = NonDifferentiable(sp.gammasgn)
-digamma = Elementwise(sp.digamma, lambda x: _cast(polygamma(1, x), dtype_of(x)), name="digamma")
+digamma = Elementwise(sp.digamma, lambda x: cast(polygamma(1, x), dtype_of(x)), name="digamma")
 polygamma = in_last(real_only(sp.polygamma), lambda x, y: polygamma(x + 1, y), "its order")
 poch = Elementwise(sp.poch, lambda out, x, y: _poch_partial(out, x, y), lambda out, x, y: out * digamma(x + y))
 binom = Elementwise(

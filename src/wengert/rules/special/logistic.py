@@ -7,8 +7,6 @@ from typing import Any
 
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import (
-    _log_or_zero,
-    _power_partial_base,
     absolute,
     equal,
     greater,
@@ -17,8 +15,10 @@ from wengert.rules.elementwise import (
     less_equal,
     log,
     log1p,
+    log_or_zero,
     maximum,
     power,
+    power_partial_base,
     reciprocal,
     sign,
     sin,
@@ -51,8 +51,8 @@ cosm1 = Elementwise(sp.cosm1, lambda x: -sin(x))
 exprel = Elementwise(sp.exprel, lambda x: exprel_slope(x))
 powm1 = Elementwise(
     sp.powm1,
-    lambda x, y: _power_partial_base(x, y),
-    lambda x, y: _log_or_zero(x, power(x, y)) * power(x, y),
+    lambda x, y: power_partial_base(x, y),
+    lambda x, y: log_or_zero(x, power(x, y)) * power(x, y),
     singular=True,
 )
 boxcox = Elementwise(
