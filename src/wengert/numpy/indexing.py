@@ -38,7 +38,7 @@ def getitem(x: Any, key: Any) -> Any:
     return index(x, *arrays, spec=spec)
 
 
-def _in_range(indices: Any, n: int, mode: str) -> Any:
+def in_range(indices: Any, n: int, mode: str) -> Any:
     """Apply the mode of take, put and choose to indices into an axis of length n."""
     if mode == "wrap":
         return remainder(indices, n)
@@ -67,10 +67,10 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     indices = cast(indices, np.intp) if dtype_of(indices).kind == "b" else indices
     a = _readable(a, indices)
     a, axis = with_axis(a, axis, scalars=True)
-    return a[on_axis(axis, _in_range(indices, shape_of(a)[axis], mode))]
+    return a[on_axis(axis, in_range(indices, shape_of(a)[axis], mode))]
 
 
-def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+def key_along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
     """Return the key that take_along_axis reads and put_along_axis writes."""
     if len(shape_of(as_array(indices))) != len(shape):
         raise ValueError("`indices` and `arr` must have the same number of dimensions")
@@ -85,7 +85,7 @@ def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, .
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """The indices have no derivative."""
     a, axis = with_axis(_readable(arr, indices), axis)
-    return a[_along_axis(shape_of(a), indices, axis)]
+    return a[key_along_axis(shape_of(a), indices, axis)]
 
 
 @implements(np.compress, pure=True)
@@ -112,7 +112,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         plain = concrete(picked, "choose")
         if np.any((plain < 0) | (plain >= len(arrays))):
             raise ValueError("invalid entry in choice array")
-    picked = _in_range(picked, len(arrays), mode)
+    picked = in_range(picked, len(arrays), mode)
     return take_along_axis(stack(arrays), picked[None], 0)[0]
 
 
@@ -173,7 +173,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
         plain = tuple(concrete(i, "ravel_multi_index") for i in multi_index)
         return np.ravel_multi_index(plain, dims, mode, order)  # type: ignore[call-overload]
     modes = (mode,) * len(dims) if isinstance(mode, str) else mode
-    digits = [(_in_range(i, n, m), n) for i, n, m in zip(multi_index, dims, modes, strict=True)]
+    digits = [(in_range(i, n, m), n) for i, n, m in zip(multi_index, dims, modes, strict=True)]
     number: Any = 0
     for place, n in digits if order == "C" else reversed(digits):
         number = number * n + place

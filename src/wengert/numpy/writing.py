@@ -13,7 +13,7 @@ import numpy as np
 from wengert.array import Array, contains_traced
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, concrete, implements, normalise_axis, target
-from wengert.numpy.indexing import _along_axis, _in_range
+from wengert.numpy.indexing import in_range, key_along_axis
 from wengert.numpy.shaping import broadcast_to, cast, cast_kept, ravel, reshape
 from wengert.numpy.ufuncs import where
 
@@ -48,7 +48,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Write at positions of the flattened array."""
     a = target(a, "put", v)
     size = math.prod(shape_of(a))
-    positions = concrete(_in_range(ind, size, mode), "put").ravel()
+    positions = concrete(in_range(ind, size, mode), "put").ravel()
     if not math.prod(shape_of(as_array(v))):
         return
     if positions.size and not (-size <= positions.min() and positions.max() < size):
@@ -99,7 +99,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
         if len(shape_of(as_array(indices))) != 1:
             raise ValueError("when axis=None, `indices` must have a single dimension.")
         return put(arr, indices, broadcast_to(as_array(values), shape_of(as_array(indices))))
-    arr[_along_axis(shape_of(arr), indices, normalise_axis(axis, len(shape_of(arr))))] = values
+    arr[key_along_axis(shape_of(arr), indices, normalise_axis(axis, len(shape_of(arr))))] = values
     return None
 
 

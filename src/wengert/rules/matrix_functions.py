@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from wengert.core.combinators import General, NonDifferentiable, broadcast_to, conjugate, real, reduce_sum
+from wengert.core.combinators import General, NonDifferentiable, broadcast_to, conjugate, real_part, reduce_sum
 from wengert.core.values import ArrayType, dtype_of, shape_of
 from wengert.rules.contraction import matmul
 from wengert.rules.decompositions import eigh as numpy_eigh
@@ -393,6 +393,6 @@ solve_banded = General(
 def both_sides(ab: Any) -> Any:
     """The Hermitian matrix whose diagonals from the main one downwards are the rows of `ab`, as a banded matrix."""
     below = [_band(ab, k) for k in range(shape_of(ab)[0])]
-    below[0] = real(below[0]) if dtype_of(ab).kind == "c" else below[0]
+    below[0] = real_part(below[0])
     above = [conjugate(shifted_by(below[k], k)) for k in range(len(below) - 1, 0, -1)]
     return stack(*above, *below)
