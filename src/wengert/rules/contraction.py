@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.combinators import Multilinear, broadcast_to, reshape
 from wengert.core.values import ArrayType, dtype_of, shape_of
-from wengert.rules.indexing import ARRAY, index, index_add
+from wengert.rules.indexing import ARRAY, flip, index, index_add
 from wengert.rules.structural import transpose
 
 
@@ -131,14 +131,10 @@ einsum = Multilinear(_einsum, _einsum_transpose, name="einsum", batch=_einsum_ba
 # Convolution of two vectors, in full ---------------------------------------------------------------------------------
 
 
-def _flip(x: Any) -> Any:
-    return index(x, spec=(slice(None, None, -1),))
-
-
 def _convolve_transpose(ct: Any, other: Any, length: int) -> Any:
     """Correlate the cotangent with the other factor: the part of a full convolution where the two overlap fully."""
     start = shape_of(other)[0] - 1
-    return index(convolve(ct, _flip(other)), spec=(slice(start, start + length),))
+    return index(convolve(ct, flip(other, 0)), spec=(slice(start, start + length),))
 
 
 convolve = Multilinear(

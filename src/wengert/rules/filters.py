@@ -10,15 +10,8 @@ import scipy.signal
 
 from wengert.core.combinators import General, Multilinear, conjugate, reduce_sum, reshape, shifted
 from wengert.core.values import dtype_of, shape_of
-from wengert.rules.indexing import index
+from wengert.rules.indexing import flip, index, slice_axis
 from wengert.rules.joining import concatenate, stack
-from wengert.rules.reductions import slice_axis
-
-
-def flip(x: Any, axes: tuple[int, ...]) -> Any:
-    """Turn axes round."""
-    return index(x, spec=tuple(slice(None, None, -1 if k in axes else None) for k in range(len(shape_of(x)))))
-
 
 # Convolution: in full, or (mode "valid") where the second factor lies inside of the first -----------------------------
 
@@ -43,13 +36,13 @@ def _convolution(x: np.ndarray, y: np.ndarray, *, axes: tuple[int, ...], mode: s
 
 def _other_mode(ct: Any, other: Any, axes: tuple[int, ...], mode: str, method: str) -> Any:
     other_mode = "valid" if mode == "full" else "full"
-    return convolution(ct, flip(other, axes), axes=axes, mode=other_mode, method=method)
+    return convolution(ct, flip(other, *axes), axes=axes, mode=other_mode, method=method)
 
 
 def _transpose_y(ct: Any, x: Any, y: Any, *, axes: tuple[int, ...], mode: str, method: str) -> Any:
     if mode == "full":
         return _other_mode(ct, x, axes, mode, method)
-    return flip(convolution(x, flip(ct, axes), axes=axes, mode="valid", method=method), axes)
+    return flip(convolution(x, flip(ct, *axes), axes=axes, mode="valid", method=method), *axes)
 
 
 def _convolution_batch(size: int, args: Any, batched: Sequence[bool], *, axes: tuple[int, ...], **params: Any) -> Any:
@@ -89,7 +82,7 @@ def _recursion_jvp(tangents: Sequence[Any], out: Any, a: Any, x: Any, *, axis: i
 
 
 def _recursion_vjp(ct: Any, out: Any, a: Any, x: Any, *, axis: int) -> tuple[Any, Any]:
-    cx = flip(recursion(conjugate(a), flip(ct, (axis,)), axis=axis), (axis,))
+    cx = flip(recursion(conjugate(a), flip(ct, axis), axis=axis), axis)
     every = tuple(range(len(shape_of(out))))
     past = _delayed(conjugate(out), shape_of(a)[0], axis)
     return stack(*(-reduce_sum(y * cx, axis=every) for y in past)), cx

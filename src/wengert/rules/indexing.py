@@ -207,6 +207,16 @@ index_update = Linear(
 # Read by index: what NumPy does with strides --------------------------------------------------------------------------
 
 
+def slice_axis(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
+    """x[..., start:stop:step, ...] along one axis."""
+    return index(x, spec=(slice(None),) * axis + (slice(start, stop, step),))
+
+
+def flip(x: Any, *axes: int) -> Any:
+    """Turn axes round."""
+    return index(x, spec=tuple(slice(None, None, -1 if k in axes else None) for k in range(max(axes, default=-1) + 1)))
+
+
 def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
     """Diagonals of the matrices along two axes, as the last axis.
 
@@ -223,7 +233,7 @@ def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
     x = x if order == sorted(order) else transpose(x, axes=tuple(order))
     x = reshape(x, shape=(*rest[:axis], rows * columns, *rest[axis + 2 :]))
     stop = start + (length - 1) * (columns + 1) + 1 if length else 0
-    x = index(x, spec=(slice(None),) * axis + (slice(start, stop, columns + 1),))
+    x = slice_axis(x, axis, start, stop, columns + 1)
     return move_axis(x, axis, len(shape) - 2)
 
 

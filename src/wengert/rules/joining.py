@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.combinators import Linear, broadcast_to
 from wengert.core.values import ArrayType, shape_of
-from wengert.rules.indexing import index
+from wengert.rules.indexing import index, slice_axis
 
 
 def _concatenate(*xs: Any, axis: int) -> Any:
@@ -18,7 +18,7 @@ def _concatenate(*xs: Any, axis: int) -> Any:
 
 def _concatenate_transpose(ct: Any, *xs: Any, axis: int, k: int) -> Any:
     start = sum(x.shape[axis] for x in xs[:k])
-    return index(ct, spec=(slice(None),) * axis + (slice(start, start + xs[k].shape[axis]),))
+    return slice_axis(ct, axis, start, start + xs[k].shape[axis])
 
 
 def as_batch(size: int, x: Any, b: bool) -> Any:

@@ -22,7 +22,7 @@ from wengert.core.combinators import (
 )
 from wengert.core.values import shape_of
 from wengert.rules.elementwise import equal
-from wengert.rules.indexing import index
+from wengert.rules.indexing import flip, slice_axis
 from wengert.rules.joining import concatenate
 from wengert.rules.structural import transpose
 
@@ -55,11 +55,6 @@ reduce_min = reduction(lambda x, *, axis: np.minimum.reduce(x, axis=axis), _extr
 
 
 # Products -------------------------------------------------------------------------------------------------------------
-
-
-def slice_axis(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
-    """x[..., start:stop:step, ...] along one axis."""
-    return index(x, spec=(slice(None),) * axis + (slice(start, stop, step),))
 
 
 def _ones_like_slice(x: Any, axis: int, length: int) -> Any:
@@ -106,8 +101,7 @@ def _others(x: Any, axis: tuple[int, ...]) -> Any:
     order = (*kept, *axis)
     flat = reshape(transpose(x, axes=order), shape=(*(shape[i] for i in kept), int(np.prod([shape[i] for i in axis]))))
     last = len(kept)
-    reverse = slice_axis(flat, last, None, None, -1)
-    products = product_before(flat, last) * slice_axis(product_before(reverse, last), last, None, None, -1)
+    products = product_before(flat, last) * flip(product_before(flip(flat, last), last), last)
     back = tuple(int(i) for i in np.argsort(order))
     return transpose(reshape(products, shape=tuple(shape[i] for i in order)), axes=back)
 
@@ -121,7 +115,7 @@ reduce_prod = reduction(
 
 
 def _reverse_cumsum(ct: Any, x: Any, *, axis: int) -> Any:
-    return slice_axis(cumsum(slice_axis(ct, axis, None, None, -1), axis=axis), axis, None, None, -1)
+    return flip(cumsum(flip(ct, axis), axis=axis), axis)
 
 
 cumsum = Linear(
@@ -140,9 +134,8 @@ def _cumprod_vjp(ct: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
     n = shape_of(x)[axis]
     x = conjugate(x)
     following = concatenate(slice_axis(x, axis, min(n, 1), None), _ones_like_slice(x, axis, min(n, 1)), axis=axis)
-    flip = (None, None, -1)
-    later = affine_scan(slice_axis(following, axis, *flip), slice_axis(ct, axis, *flip), axis)
-    return (product_before(x, axis) * slice_axis(later, axis, *flip),)
+    later = affine_scan(flip(following, axis), flip(ct, axis), axis)
+    return (product_before(x, axis) * flip(later, axis),)
 
 
 cumprod = General(
