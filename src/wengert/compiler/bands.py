@@ -122,15 +122,15 @@ class BandWriter(KernelWriter):
         if pattern is None or isinstance(atom, Literal):
             return super().value(atom, at)
         zero = atom.type.dtype.type(0)
-        if not pattern[self._places(at)].any():
+        if not pattern[self._indices(at)].any():
             return None, atom.type.dtype, zero
         if atom in self.constants:
-            numbers = self.constants[atom][self._places(at)]
+            numbers = self.constants[atom][self._indices(at)]
             if np.all(numbers == numbers[0]):
                 return None, atom.type.dtype, numbers[0]
         return super().value(atom, at)
 
-    def _places(self, at: tuple[Affine, ...]) -> tuple[Any, ...]:
+    def _indices(self, at: tuple[Affine, ...]) -> tuple[Any, ...]:
         """The indices that `at` stands for in the current interval, as an index of NumPy."""
         steps = np.arange(*self.interval[0])
         return tuple(a.scale * steps + a.offset if a.axis >= 0 else np.full(len(steps), a.offset) for a in at)
