@@ -295,6 +295,7 @@ def test_vmap_and_jit():
 
 def test_compiled_functions_are_compiled_once():
     calls = []
+    g = wg.jit(lambda y, t, k: -np.sum(k) * y)
 
     @wg.jit
     def f(y, t, k, n):
@@ -306,6 +307,10 @@ def test_compiled_functions_are_compiled_once():
     recorded = len(calls)
     assert slopes[0] == slopes[1] != wg.grad(loss)(0.6)
     assert len(calls) == recorded
+    for shape in ((1,), (3,), (2, 2)):  # arguments of another shape have another adjoint
+        k = np.full(shape, 0.5)
+        slope = wg.grad(lambda k: odeint(g, 1.0, TS, args=(k,))[-1, 0])(k)
+        close(slope, np.full(shape, -1.5 * np.exp(-1.5 * np.sum(k))))
     eager = lambda k: np.sum(odeint(f.__wrapped__, [1.0, 0.0], TS, args=({"rate": k}, 1)) ** 2)
     close(slopes[0], wg.grad(eager)(0.5))
 

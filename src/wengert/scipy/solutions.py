@@ -170,7 +170,7 @@ class Odeint(Primitive):
         args = [_wide(x) for x in args]
         speeds: list[Any] = []
         if dt is not None:
-            speeds = [system.function(out[i], t[i], *args) for i in range(rows)]
+            speeds = [system(out[i], t[i], *args) for i in range(rows)]
             start = start - speeds[0] * dt[0]
         which = tuple(d is not None for d in dots)
         moving = [widen(d, type_of(x)) for x, d in zip(args, dots, strict=True) if d is not None]
@@ -211,7 +211,7 @@ class Odeint(Primitive):
         times = []
         for i in range(rows - 1, 0, -1):
             if parents[1] >= 0:
-                times.append(reduce_sum(system.function(out[i], t[i], *args) * ct[i], axis=(0,)))
+                times.append(reduce_sum(system(out[i], t[i], *args) * ct[i], axis=(0,)))
             rates.append(_decay(system, out[i - 1], t[i - 1], args))
             pieces = _pieces(rates[-2:], t[i] - t[i - 1])
             stations = self._stations((out[i - 1], t[i - 1]), (out[i], t[i]), pieces, args, params)
@@ -221,7 +221,7 @@ class Odeint(Primitive):
                 z = _checked(z, before, y, slack)
                 a, q = z[n : 2 * n], z[2 * n :]
             if i == 1 and parents[1] >= 0:
-                times.append(-reduce_sum(system.function(out[0], t[0], *args) * a, axis=(0,)))
+                times.append(-reduce_sum(system(out[0], t[0], *args) * a, axis=(0,)))
             a = a + ct[i - 1]
         if parents[0] >= 0:
             sweep.add(parents[0], a * size, False)
@@ -238,7 +238,7 @@ class Odeint(Primitive):
         if pieces < 2:
             return [last, first]
         times = [first[1] + (last[1] - first[1]) * (k / pieces) for k in range(pieces)]
-        ys = self.bind(first[0], stack(*times), *args, **params)
+        ys = self.bind(first[0], stack(*times), *args, system=params["system"], settings=params["settings"])
         return [last, *((ys[k], times[k]) for k in range(pieces - 1, 0, -1)), first]
 
 

@@ -42,6 +42,11 @@ class System:
     def __repr__(self) -> str:
         return self.name
 
+    def __call__(self, y: Any, t: Any, *args: Any) -> Any:
+        """The right-hand side at values of any kind."""
+        traced = any(isinstance(x, Value) for x in (y, t, *args))
+        return (self.function if traced else self.plain)(y, t, *args)
+
     def callback(self, function: Flat) -> Flat:
         """A function of values, for SciPy to call with plain numbers."""
         if self.compiled:
@@ -112,7 +117,7 @@ class System:
             back = pull_back(tape, [tape.slot_of(out)], [-z[n : 2 * n]], roots)
             return concatenate(tape.value_of(out), *map(packed, back), axis=0)
 
-        system = self.derive(("adjoint", which), 2 * n + size, function)
+        system = self.derive(("adjoint", which, size), 2 * n + size, function)
         system.base = self
         return system
 
