@@ -108,7 +108,7 @@ class CheckedCall:
         start = -(-workspace.ctypes.data // ALIGNMENT) * ALIGNMENT if self.workspace_bytes else None
         addresses = [a.ctypes.data for a in (*ins, *outs) if a is not None]
         status = (ctypes.c_int64 * 2)(0, 0)
-        self.kernel((ctypes.c_void_p * (len(addresses) + 2))(*addresses, start, ctypes.addressof(status)))
+        call(self.kernel, (ctypes.c_void_p * (len(addresses) + 2))(*addresses, start, ctypes.addressof(status)))
         if status[0]:
             self.problem(status[0])
         results = tuple(out if out.shape else out[()] for out in outs)
@@ -128,6 +128,14 @@ class CheckedCall:
 
     def __repr__(self) -> str:
         return f"<compiled function {self.__name__}>"
+
+
+def call(kernel: Callable[[Any], None], buffers: Any) -> None:
+    """Call a native function; if a special function of SciPy raises in it, so does this (`scipy.special.errstate`)."""
+    try:
+        kernel(buffers)
+    except SystemError as error:  # of ctypes, which found an exception
+        raise (error.__cause__ or error) from None
 
 
 def _unknown_problem(status: int) -> None:

@@ -21,7 +21,7 @@ from llvmlite import ir
 from wengert.compiler import blas, cache, frame, handles, iterations, lapack, loops, planned, ufuncs, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
-from wengert.compiler.entry import make_entry
+from wengert.compiler.entry import call, make_entry
 from wengert.compiler.frame import Unit
 from wengert.compiler.locations import all_operations
 from wengert.compiler.lowering import Emitter, Register
@@ -205,7 +205,7 @@ class Executable:
         stacks: list[Any] = []  # of unknown length, of loops that NumPy does: their handles are numbers in this list
         for segment in self.segments:
             if isinstance(segment, str):
-                self.functions[segment](table)
+                call(self.functions[segment], table)
                 if status[0]:
                     self.problem(status[0])
                 continue

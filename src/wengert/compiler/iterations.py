@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from wengert.compiler import ufuncs
 from wengert.compiler.frame import Memory, Uniform, Unit, begin
 from wengert.compiler.locations import LARGEST_BODY, MOST_IN_REGISTERS, Unsuitable, memory_variables, size_of, states_of
 from wengert.compiler.lowering import Emitter
@@ -13,7 +14,7 @@ from wengert.core.program import Operation, Program, Variable
 from wengert.transforms.branches import branch
 from wengert.transforms.loop_calls import LoopCall
 from wengert.transforms.loops import loop
-from wengert.transforms.mapped import count_elements
+from wengert.transforms.mapped import map_program
 
 #: Elements of long arrays that are computed one by one, if loops can do it.
 _MOST_IN_WIDE_REGISTERS = 500
@@ -111,12 +112,18 @@ def fits_example(program: Program) -> bool:
 
 
 def count_work(program: Program) -> int:
-    """Number of elements that a program computes, loops included; a loop of unknown length counts as a long one."""
-    total = count_elements(program)
+    """Number of elements that a program computes, loops included; a loop of unknown length counts as a long one.
+
+    An element of a special function counts as the nanoseconds that it takes.
+    """
+    total = 0
     for op in program.operations:
         if op.primitive is loop:
             trips = op.params["trips"]
             total += (1_000_000 if trips is None else trips) * (1 + count_work(op.params["body"]))
         elif op.primitive is branch:
             total += max(map(count_work, op.params["branches"]))
+        elif op.primitive is map_program:
+            total += op.params["size"] * count_work(op.params["program"])
+        total += sum(math.prod(v.type.shape) for v in op.outputs) * max(1, int(ufuncs.cost(op.primitive)))
     return total
