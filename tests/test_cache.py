@@ -163,6 +163,12 @@ def test_primitives_of_users_do_not_pass_for_ours(folder):
     assert cache.program_key(programs[0]) != cache.program_key(programs[1])
 
 
+def test_functions_of_complex_numbers_are_told_apart(folder):
+    z = np.linspace(0.1, 1.0, 200) * (1 + 2j)
+    for f in (np.sin, np.cos, np.log):
+        np.testing.assert_allclose(jit(f)(z), f(z), rtol=1e-14)
+
+
 SPECIAL = """
 import scipy.special, wengert, wengert.{module}
 from wengert.compiler import cache

@@ -49,7 +49,7 @@ class Primitive:
     """
 
     multiple: ClassVar[bool] = False
-    #: Whether a rule of Wengert's declares it: then no other has its name, and it keeps none of its arguments.
+    #: Whether a rule or the compiler declares it: then no other has its name, and it keeps none of its arguments.
     is_own: bool
 
     def __init__(self, fun: Callable[..., Any], *, name: str = "", batch: Callable[..., Any] | None = None) -> None:
@@ -57,7 +57,7 @@ class Primitive:
         self.name = name or fun.__name__
         self.__doc__ = f"The primitive `{self.name}`: {(fun.__doc__ or '').strip().splitlines()[0:1]}"
         self._batch = batch
-        self.is_own = _declaring_module().startswith(("wengert.core.", "wengert.rules."))
+        self.is_own = _declaring_module().startswith(("wengert.core.", "wengert.rules.", "wengert.compiler."))
         self._types: dict[Any, Any] = {}
         with _declaring:
             self.number = len(PRIMITIVES)
