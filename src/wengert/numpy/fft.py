@@ -10,6 +10,7 @@ import numpy as np
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.creation import array
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axis, on_axis
+from wengert.numpy.joining import extended
 from wengert.numpy.ufuncs import conjugate
 from wengert.rules import fourier as r
 
@@ -37,11 +38,7 @@ def _fitted(x: Any, n: int | None, axis: int) -> Any:
     n = length if n is None else int(n)
     if n < 1:
         raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
-    if n <= length:
-        return x if n == length else x[on_axis(axis, slice(None, n))]
-    shape = list(shape_of(x))
-    shape[axis] = n - length
-    return np.concatenate([x, np.zeros(shape, dtype_of(x))], axis=axis)
+    return x[on_axis(axis, slice(None, n))] if n < length else extended(x, n, axis)
 
 
 def _axes(x: Any, s: Any, axes: Any) -> tuple[list[int | None], list[int]]:

@@ -139,6 +139,13 @@ def block(arrays: Any) -> Any:
     return join(arrays, levels) if levels else copy_of(as_array(arrays))
 
 
+def extended(x: Any, length: int, axis: int = -1) -> Any:
+    """Put zeros behind an array, up to a length along an axis."""
+    shape = list(shape_of(x))
+    shape[axis] = length - shape[axis]
+    return concatenate([x, np.zeros(shape, dtype_of(x))], axis=axis) if shape[axis] else x
+
+
 # Splitting -----------------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,9 @@ from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import min as min_
+from wengert.numpy.reductions import restore_axes
 from wengert.numpy.reductions import sum as sum_
-from wengert.numpy.shaping import astype, moveaxis, reshape
+from wengert.numpy.shaping import astype, moveaxis
 from wengert.numpy.ufuncs import absolute, where
 from wengert.rules import decompositions as d
 from wengert.rules import linalg as r
@@ -55,7 +56,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if axis is None:
         axes = tuple(range(len(shape)))
         if ord is None:
-            return _kept(_euclidean(x, axes), shape, axes, keepdims)
+            return restore_axes(_euclidean(x, axes), shape, axes, keepdims)
     else:
         axes = normalise_axes(axis, len(shape))
     if len(axes) == 1:
@@ -64,7 +65,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         out = _matrix_norm(moveaxis(x, axes, (-2, -1)), "fro" if ord is None else ord)
     else:
         raise ValueError("Improper number of dimensions to norm.")
-    return _kept(out, shape, axes, keepdims)
+    return restore_axes(out, shape, axes, keepdims)
 
 
 @implements(np.linalg.vector_norm)
@@ -72,17 +73,13 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     """Over any number of axes, as one vector."""
     x = as_inexact(x)
     axes = normalise_axes(axis, len(shape_of(x)))
-    return _kept(_vector_norm(x, ord, axes), shape_of(x), axes, keepdims)
+    return restore_axes(_vector_norm(x, ord, axes), shape_of(x), axes, keepdims)
 
 
 @implements(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
     """Over the last two axes."""
     return norm(as_inexact(x), ord=ord, axis=(-2, -1), keepdims=keepdims)
-
-
-def _kept(out: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
-    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
 
 
 def _euclidean(x: Any, axes: tuple[int, ...]) -> Any:

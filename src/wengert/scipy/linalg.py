@@ -17,7 +17,7 @@ from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy import linalg
 from wengert.numpy.contraction import kron
 from wengert.numpy.dispatch import as_array, call, concrete, implements
-from wengert.numpy.joining import concatenate
+from wengert.numpy.joining import extended
 from wengert.numpy.linalg import LinAlgError
 from wengert.numpy.matrix_products import adjoint
 from wengert.numpy.norms import as_matrices, as_square
@@ -135,9 +135,7 @@ def qr(
         order = (pivots,)
     q, upper = linalg.qr(a)
     if mode == "r" and rows > columns:
-        upper = concatenate(
-            [upper, np.zeros((*shape_of(upper)[:-2], rows - columns, columns), dtype_of(upper))], axis=-2
-        )
+        upper = extended(upper, rows, -2)
     return (*((upper,) if mode == "r" else (q, upper)), *order)
 
 

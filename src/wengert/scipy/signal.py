@@ -16,7 +16,7 @@ from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy import fft, linalg
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes, normalise_axis, on_axis
-from wengert.numpy.joining import concatenate, stack
+from wengert.numpy.joining import concatenate, extended, stack
 from wengert.numpy.padding import pad
 from wengert.numpy.reductions import mean
 from wengert.numpy.shaping import broadcast_to, flip, moveaxis, reshape
@@ -175,14 +175,14 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     def wide(c: Any) -> Any:
         return reshape(c, (1,) * len(lead) + shape_of(c))
 
-    full = _padded(_convolved(x, wide(b), "full", "direct", last), n + order)
+    full = extended(_convolved(x, wide(b), "full", "direct", last), n + order)
     if zi is not None:
         zi = moveaxis(as_array(zi), axis, -1)
         if len(shape_of(zi)) != len(lead) + 1 or shape_of(zi)[-1] != order:
             raise ValueError(
                 f"Unexpected shape for zi: expected {(*lead, order)} along the axis, found {shape_of(zi)}."
             )
-        full = full + _padded(broadcast_to(zi, (*lead, order)), n + order)
+        full = full + extended(broadcast_to(zi, (*lead, order)), n + order)
     y = full[..., :n]
     if shape_of(a)[0] > 1:
         y = call(r.recursion, a, y, axis=len(lead))
@@ -191,14 +191,8 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     # What the terms so far contribute to later outputs.
     state = full[..., n:]
     if shape_of(a)[0] > 1 and n:
-        state = state - _padded(_convolved(y, wide(a), "full", "direct", last), n + order)[..., n:]
+        state = state - extended(_convolved(y, wide(a), "full", "direct", last), n + order)[..., n:]
     return moveaxis(y, -1, axis), moveaxis(state, -1, axis)
-
-
-def _padded(x: Any, length: int) -> Any:
-    """Zeros behind, up to a length."""
-    missing = length - shape_of(x)[-1]
-    return concatenate([x, np.zeros((*shape_of(x)[:-1], missing), dtype_of(x))], axis=-1) if missing else x
 
 
 @implements(ss.lfilter_zi)
@@ -206,7 +200,7 @@ def lfilter_zi(b: Any, a: Any) -> Any:
     """State of a filter whose input and output have always been constant."""
     b, a = _coefficients(b, a)
     n = max(shape_of(a)[0], shape_of(b)[0])
-    a, b = _padded(a, n), _padded(b, n)
+    a, b = extended(a, n), extended(b, n)
     return linalg.solve(np.eye(n - 1) - companion(a).T, b[1:] - a[1:] * b[0])
 
 
@@ -366,7 +360,7 @@ def csd(
     places = np.arange(0, length - nperseg + 1, nperseg - noverlap)[:, None] + np.arange(nperseg)
 
     def spectra(a: Any) -> Any:
-        frames = _padded(a, length)[..., places]
+        frames = extended(a, length)[..., places]
         if callable(detrend):
             frames = detrend(frames)
         elif detrend:

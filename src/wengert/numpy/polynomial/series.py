@@ -21,7 +21,7 @@ from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.contraction import tensordot
 from wengert.numpy.dispatch import as_array, call, concrete, implements, known_numbers, normalise_axis
 from wengert.numpy.fitting import least_squares_fit
-from wengert.numpy.joining import concatenate, stack
+from wengert.numpy.joining import concatenate, extended, stack
 from wengert.numpy.polynomials import roots_of
 from wengert.numpy.reductions import prod
 from wengert.numpy.shaping import moveaxis, reshape
@@ -209,16 +209,11 @@ def _vectors(*cs: Any) -> list[Any]:
     return vectors
 
 
-def _padded(c: Any, length: int) -> Any:
-    missing = length - shape_of(c)[0]
-    return concatenate([c, np.zeros(missing, dtype_of(c))]) if missing else c
-
-
 def _add(basis: str, c1: Any, c2: Any) -> Any:
     """Sum; trailing zeros stay."""
     a, b = _vectors(c1, c2)
     length = max(shape_of(a)[0], shape_of(b)[0])
-    return _padded(a, length) + _padded(b, length)
+    return extended(a, length) + extended(b, length)
 
 
 def _sub(basis: str, c1: Any, c2: Any) -> Any:

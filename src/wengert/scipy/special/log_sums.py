@@ -10,7 +10,8 @@ import scipy.special
 from wengert.core.values import dtype_of, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.numpy.dispatch import as_array, call, implements, normalise_axes
-from wengert.numpy.shaping import broadcast_arrays, reshape
+from wengert.numpy.reductions import restore_axes
+from wengert.numpy.shaping import broadcast_arrays
 from wengert.numpy.ufuncs import exp, logaddexp, where
 from wengert.rules.special import log_sums as rules
 
@@ -36,10 +37,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     else:
         axes = normalise_axes(axis, len(shape_of(a)))
         out = call(rules.logsumexp, a, axis=axes)
-    if keepdims:
-        shape = tuple(1 if i in axes else n for i, n in enumerate(shape_of(a)))
-        out, signs = reshape(out, shape), None if signs is None else reshape(signs, shape)
-    return (out, signs) if return_sign else out
+    out = restore_axes(out, shape_of(a), axes, keepdims)
+    return (out, restore_axes(signs, shape_of(a), axes, keepdims)) if return_sign else out
 
 
 @implements(scipy.special.softmax)
