@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas, gathers, lanes, lapack, writes
+from wengert.compiler import blas, gathers, lanes, lapack, repetition, writes
 from wengert.compiler.lowering import is_about_parts, is_loadable_dtype, is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -482,7 +482,7 @@ def _recomputed(
     buffers: set[Variable],
     steps: Sequence[Step],
 ) -> set[Variable]:
-    """Return pulled variables that several kernels would compute and that are not cheap."""
+    """Return pulled variables that are not cheap and would be computed several times, by several kernels or by one."""
     count: dict[Variable, int] = {}
     for step in steps:
         if isinstance(step, Kernel):
@@ -490,7 +490,9 @@ def _recomputed(
                 count[v] = count.get(v, 0) + 1
     expensive = {v for v, n in count.items() if n > 1 and _is_expensive(v, definitions, buffers, aliases)}
     # Storing an operand may make its user cheap: store only the first ones.
-    return {v for v in expensive if not _leaves(definitions[v].inputs, definitions, buffers, aliases)[1] & expensive}
+    more = {v for v in expensive if not _leaves(definitions[v].inputs, definitions, buffers, aliases)[1] & expensive}
+    kernels = [step for step in steps if isinstance(step, Kernel)]
+    return more or repetition.worth_storing(kernels, definitions, lambda v: v in buffers or v in aliases)
 
 
 def _is_expensive(v: Variable, definitions: Any, buffers: set[Variable], aliases: Any) -> bool:
