@@ -94,7 +94,7 @@ class Executable:
         steps = itertools.chain.from_iterable(self.steps.values())
         return (
             Passes.ALL
-            if self.plan is None or any(isinstance(s, (Map, Iteration, Indexed, Lanes)) for s in steps)
+            if self.plan is None or any(isinstance(s, (Map, Iteration, Indexed)) for s in steps)
             else Passes.LOOPS
         )
 

@@ -204,23 +204,20 @@ class ExtremumWriter(LaneWriter):
             b.store(b.select(found, new, old), best)
             number = b.insert_element(undefined, b.trunc(i, word), ir.Constant(_I32, 0))
             b.store(b.select(found, b.shuffle_vector(number, undefined, zeros), b.load(where)), where)
-        values, numbers = b.load(best), b.load(where)
-        left = []
-        for k in range(count):
-            x, i = (b.extract_element(v, ir.Constant(_I32, k)) for v in (values, numbers))
-            left.append((x, b.add(self.times(b.zext(i, _I64), count), ir.Constant(_I64, k))))
-        while len(left) > 1:
-            half = len(left) // 2
-            left = [self._first(*one, *other) for one, other in zip(left[:half], left[half:], strict=True)]
-        b.store(left[0][0], value)
-        b.store(left[0][1], position)
+        candidates = []
+        for slot, element in ((best, vector.element), (where, word)):
+            copy = self.frame.slot(slot.type.pointee)
+            b.store(b.load(slot), copy)
+            candidates.append(b.bitcast(copy, element.as_pointer()))
+        for k in self.count(0, count):  # the best one of them; of equal ones, the first
+            new, number = (b.load(b.gep(p, [k], inbounds=True)) for p in candidates)
+            own = b.add(self.times(b.zext(number, _I64), count), k)
+            old, before = b.load(value), b.load(position)
+            tied = b.and_(b.not_(self._is_better(old, new)), b.icmp_signed("<", own, before))
+            taken = b.or_(b.icmp_signed("==", k, ir.Constant(_I64, 0)), b.or_(self._is_better(new, old), tied))
+            b.store(b.select(taken, new, old), value)
+            b.store(b.select(taken, own, before), position)
         return self.length // count * count
-
-    def _first(self, x: Register, i: Register, y: Register, j: Register) -> tuple[Register, Register]:
-        """The better one of two elements, and its position; of equal ones, the first."""
-        b = self.builder
-        taken = b.or_(self._is_better(y, x), b.and_(b.not_(self._is_better(x, y)), b.icmp_signed("<", j, i)))
-        return b.select(taken, y, x), b.select(taken, j, i)
 
 
 class SearchWriter(LaneWriter):

@@ -25,6 +25,8 @@ ORDERS = (reductions.argsort, reductions.argpartition)
 PRIMITIVES = (*SCANS, *EXTREMA, *ORDERS, reductions.searchsorted)
 #: Longest lane that straight-line code sorts or searches in.
 MOST_SORTED = 16
+#: Most elements that it scans, or looks for an extremum in.
+MOST_SCANNED = 128
 
 
 def has_native_form(op: Operation) -> bool:
@@ -45,7 +47,9 @@ def is_short(op: Operation) -> bool:
     shape = op.inputs[0].type.shape  # type: ignore[union-attr]
     if op.primitive in ORDERS:
         return shape[op.params["axis"]] <= MOST_SORTED
-    return op.primitive is not reductions.searchsorted or shape[0] <= MOST_SORTED
+    if op.primitive is reductions.searchsorted:
+        return shape[0] <= MOST_SORTED
+    return math.prod(shape) <= MOST_SCANNED
 
 
 def work(op: Operation) -> int:

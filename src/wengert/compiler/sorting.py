@@ -115,16 +115,22 @@ class OrderWriter(LaneWriter):
         size = ir.Constant(_I64, 4 * count << self.width)
         b.call(fill, [b.bitcast(self.counts, bytes_), ir.Constant(_I8, 0), size, ir.Constant(ir.IntType(1), 0)])
 
-    def _digit(self, key: Register, number: int) -> Register:
-        """A digit of a key; digit 0 is the last one."""
-        b = self.builder
-        shifted = b.lshr(key, ir.Constant(self.key_type, number * self.width)) if number else key
-        return b.zext(b.and_(shifted, ir.Constant(self.key_type, (1 << self.width) - 1)), _I64)
+    def _shift(self, number: Register) -> Register:
+        """How far the digit of a number is from the end of a key; digit 0 is the last one."""
+        return self._as_key(self.times(number, self.width))
 
-    def _count_of(self, digit: Register, number: int = 0) -> Register:
+    def _as_key(self, i: Register) -> Register:
+        return i if self.key_type.width == 64 else self.builder.trunc(i, self.key_type)
+
+    def _digit(self, key: Register, shift: Register) -> Register:
+        """A digit of a key."""
+        b = self.builder
+        return b.zext(b.and_(b.lshr(key, shift), ir.Constant(self.key_type, (1 << self.width) - 1)), _I64)
+
+    def _count_of(self, digit: Register, number: Register) -> Register:
         """Pointer to the count of a digit."""
         b = self.builder
-        return b.gep(self.counts, [b.add(digit, ir.Constant(_I64, number << self.width))], inbounds=True)
+        return b.gep(self.counts, [b.add(digit, self.times(number, 1 << self.width))], inbounds=True)
 
     def _increase(self, place: Register) -> Register:
         """Add one to a count; return what it was."""
@@ -146,23 +152,23 @@ class OrderWriter(LaneWriter):
             b.store(b.trunc(i, _I32), b.gep(positions, [i], inbounds=True))
             b.store(b.or_(b.load(turned), b.icmp_unsigned(">", b.load(last), key)), turned)
             b.store(key, last)
-            for number in range(self.digits):
-                self._increase(self._count_of(self._digit(key, number), number))
+            for number in (ir.Constant(_I64, k) for k in range(self.digits)):
+                self._increase(self._count_of(self._digit(key, self._shift(number)), number))
         slots = [[self.frame.slot(p.type) for p in pair] for pair in self.buffers]
         for pair, own in zip(self.buffers, slots, strict=True):
             for pointer, slot in zip(pair, own, strict=True):
                 b.store(pointer, slot)
         with b.if_then(b.load(turned)):  # it is not in order
-            for number in range(self.digits):
+            for number in self.count(0, self.digits):
                 self._sort_by(number, slots)
         return b.load(slots[0][1])
 
-    def _sort_by(self, number: int, slots: list[list[Register]]) -> None:
+    def _sort_by(self, number: Register, slots: list[list[Register]]) -> None:
         """Sort by one digit, into the other buffer, and exchange the two."""
         b, n = self.builder, self.length
         source, target = ([b.load(slot) for slot in own] for own in slots)
-        total = self.frame.slot(_I32)
-        common = b.load(self._count_of(self._digit(b.load(source[0]), number), number))
+        total, shift = self.frame.slot(_I32), self._shift(number)
+        common = b.load(self._count_of(self._digit(b.load(source[0]), shift), number))
         with b.if_then(b.icmp_unsigned("!=", common, ir.Constant(_I32, n))):  # they do not all have the same
             b.store(ir.Constant(_I32, 0), total)
             for digit in self.count(0, 1 << self.width):
@@ -171,7 +177,7 @@ class OrderWriter(LaneWriter):
                 b.store(before, place)
             for i in self.count(0, n):
                 key, position = (b.load(b.gep(p, [i], inbounds=True)) for p in source)
-                free = b.zext(self._increase(self._count_of(self._digit(key, number), number)), _I64)
+                free = b.zext(self._increase(self._count_of(self._digit(key, shift), number)), _I64)
                 b.store(key, b.gep(target[0], [free], inbounds=True))
                 b.store(position, b.gep(target[1], [free], inbounds=True))
             for own, new in zip(slots, (target, source), strict=True):
@@ -216,23 +222,22 @@ class OrderWriter(LaneWriter):
         b.store(ir.Constant(_I32, k), rank)
         b.store(ir.Constant(_I32, 0), less)
         b.store(ir.Constant(self.key_type, 0), prefix)
-        for number in reversed(range(self.digits)):
-            first = number == self.digits - 1
+        for i in self.count(0, self.length):
+            b.store(self._key(lane, i), b.gep(keys, [i], inbounds=True))
+        zero, last = ir.Constant(_I64, 0), ir.Constant(_I64, self.digits - 1)
+        for i in self.count(0, self.digits):
+            shift, count = self._shift(b.sub(last, i)), b.load(left)
             self._clear_counts(1)
-            count = b.load(left)
-            for i in self.writer.counting(ir.Constant(_I64, 0), count):
-                key = self._key(lane, i) if first else b.load(b.gep(keys, [i], inbounds=True))
-                if first:
-                    b.store(key, b.gep(keys, [i], inbounds=True))
-                self._increase(self._count_of(self._digit(key, number)))
+            for j in self.writer.counting(zero, count):
+                key = b.load(b.gep(keys, [j], inbounds=True))
+                self._increase(self._count_of(self._digit(key, shift), zero))
             digit = self._digit_of_rank(rank, less)
-            own = b.trunc(digit, self.key_type) if self.key_type.width < 64 else digit
-            b.store(b.or_(b.load(prefix), b.shl(own, ir.Constant(self.key_type, number * self.width))), prefix)
-            b.store(ir.Constant(_I64, 0), left)
-            for i in self.writer.counting(ir.Constant(_I64, 0), count):
-                key, place = b.load(b.gep(keys, [i], inbounds=True)), b.load(left)
+            b.store(b.or_(b.load(prefix), b.shl(self._as_key(digit), shift)), prefix)
+            b.store(zero, left)
+            for j in self.writer.counting(zero, count):  # keep those with this digit
+                key, place = b.load(b.gep(keys, [j], inbounds=True)), b.load(left)
                 b.store(key, b.gep(keys, [place], inbounds=True))  # never after the place that is read
-                stays = b.icmp_unsigned("==", self._digit(key, number), digit)
+                stays = b.icmp_unsigned("==", self._digit(key, shift), digit)
                 b.store(b.add(place, b.zext(stays, _I64)), left)
         smaller = b.load(less)
         return b.load(prefix), smaller, b.add(smaller, b.trunc(b.load(left), _I32))
@@ -246,7 +251,7 @@ class OrderWriter(LaneWriter):
         b.branch(header)
         b.position_at_end(header)
         value, old = b.load(digit), b.load(rank)
-        count = b.load(self._count_of(value))
+        count = b.load(self._count_of(value, ir.Constant(_I64, 0)))
         b.cbranch(b.icmp_unsigned(">=", old, count), skip, done)
         b.position_at_end(skip)
         b.store(b.sub(old, count), rank)
