@@ -160,6 +160,13 @@ def lowered(aux: Any, strip: Callable[[Any], Any]) -> Any:
     return containers.map_leaves(lower, aux)
 
 
+def as_tuples(primals: Any, tangents: Any, name: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the arguments of `jvp` and its kin, which are tuples or lists."""
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        fail(ContainerMismatchError, f"{name} takes its primals and tangents as tuples: {name}(f, (x,), (v,)).")
+    return tuple(primals), tuple(tangents)
+
+
 def matching_values(structure: Any, tree: Any, like: Sequence[Any], what: str) -> list[Any]:
     """Return the leaves of tangents or cotangents, checked against the values that they belong to."""
     values = []

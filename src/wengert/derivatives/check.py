@@ -118,15 +118,13 @@ class _Comparison:
         self.v = [_random_like(x, rng) for x in self.plain]
         self.direction = self.inputs.rebuild(self.v)
         result = f(*args)
-        outs, self.out_structure = containers.flatten(result)
-        self.w = [_random_like(np.asarray(to_value(o)), rng) for o in outs]
-        self.weights = containers.unflatten(self.out_structure, self.w)
-        self._numerical: list[list[np.ndarray]] | None = None
+        self.w = [_random_like(x, rng) for x in _plain(result)]
+        self.weights = containers.unflatten(containers.flatten(result)[1], self.w)
 
     def evaluate(self, leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Flat outputs at flat inputs; arguments that were scalars stay scalars."""
         result = self.f(*self.inputs.rebuild([x[()] if x.ndim == 0 else x for x in leaves]))
-        return [np.asarray(to_value(o)) for o in containers.flatten(result)[0]]
+        return _plain(result)
 
     def along(self, direction: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """Yield estimates of the derivative in a direction, the generally applicable one first."""
@@ -150,14 +148,14 @@ class _Comparison:
     def forward(self) -> None:
         """jvp against the numerical derivative."""
         dots = jvp(self.f, self.args, self.direction)[1]
-        exact = [np.asarray(to_value(d)) for d in containers.flatten(dots)[0]]
+        exact = _plain(dots)
         if not any(self.agree(exact, numerical) for numerical in self.along(self.v)):
             self.report("fwd", exact)
 
     def reverse(self) -> None:
         """<w, J v> with the numerical J v against <v, Jᵀ w> with the exact one."""
         cts = vjp(self.f, *self.args)[1](self.weights)
-        exact = [np.asarray(to_value(c)) for c in containers.flatten(cts)[0]]
+        exact = _plain(cts)
         right = _inner(exact, self.v)
         scale = sum(float(np.sum(np.abs(a) * np.abs(b))) for a, b in zip(exact, self.v, strict=True))
         for numerical in self.along(self.v):
@@ -184,10 +182,9 @@ class _Comparison:
                 numerical = next(self.along(unit))
                 if mode == "fwd":
                     dots = jvp(self.f, self.args, self.inputs.rebuild([u[()] if u.ndim == 0 else u for u in unit]))[1]
-                    found = [np.asarray(to_value(d)) for d in containers.flatten(dots)[0]]
                     pairs = [
                         (o, i, a, b)
-                        for o, (aa, bb) in enumerate(zip(found, numerical, strict=True))
+                        for o, (aa, bb) in enumerate(zip(_plain(dots), numerical, strict=True))
                         for i, a, b in zip(np.ndindex(aa.shape), aa.ravel(), bb.ravel(), strict=True)
                     ]
                 else:
@@ -205,6 +202,11 @@ class _Comparison:
             GradientCheckError,
             f"derivative of order {order} in mode {'-'.join((*self.path, mode))} is wrong; {message}.",
         )
+
+
+def _plain(tree: Any) -> list[np.ndarray]:
+    """The leaves of a container as ndarrays."""
+    return [np.asarray(to_value(x)) for x in containers.flatten(tree)[0]]
 
 
 def _random_like(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.derivatives.calls import Inputs, Outputs, lowered, matching_values, split_aux, to_user
+from wengert.derivatives.calls import Inputs, Outputs, as_tuples, lowered, matching_values, split_aux, to_user
 from wengert.derivatives.gradient import tangent_or_zeros
-from wengert.errors import ContainerMismatchError, InputTypeError, fail
+from wengert.errors import InputTypeError, fail
 from wengert.transforms.forward import Dual, Forward, new_forward
 
 
@@ -72,9 +72,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     >>> jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        fail(ContainerMismatchError, "jvp takes its primals and tangents as tuples: jvp(f, (x,), (v,)).")
-    primals, tangents = tuple(primals), tuple(tangents)
+    primals, tangents = as_tuples(primals, tangents, "jvp")
     inputs = Inputs(primals, range(len(primals)), "jvp")
     ts = matching_values(inputs.structure, tangents, inputs.values, "the primals and tangents of jvp")
     outputs, values, dots, aux = push_through(fun, inputs, {}, ts, has_aux, "jvp")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.values import Value, shape_of
+from wengert.core.combinators import conjugate
+from wengert.core.values import shape_of
 from wengert.derivatives.calls import Argnums, Inputs, Outputs, lowered, matching_values, private, split_aux, to_user
 from wengert.errors import OutputError, fail
 from wengert.transforms.reverse import Tape, Taped, new_tape, pull_back, push_forward
@@ -219,7 +220,7 @@ def value_and_grad(
         seed = _scalar_seed(rec, holomorphic)
         cts = rec.pull([seed])
         if holomorphic:
-            cts = [np.conj(c) if not isinstance(c, Value) else c.conj() for c in cts]  # type: ignore[attr-defined]
+            cts = list(map(conjugate, cts))
         gradient = rec.inputs.rebuild([to_user(c) for c in cts])
         value = rec.result()
         return ((value, rec.aux), gradient) if has_aux else (value, gradient)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from wengert.core.values import shape_of
-from wengert.derivatives.calls import Argnums, Inputs, matching_values, to_user
+from wengert.derivatives.calls import Argnums, Inputs, as_tuples, matching_values, to_user
 from wengert.derivatives.gradient import Recording, tangent_or_zeros
 from wengert.derivatives.jacobian import hvp
-from wengert.errors import ContainerMismatchError, OutputError, fail
+from wengert.errors import OutputError, fail
 
 
 def elementwise_grad(fun: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -119,12 +119,10 @@ def ggnvp(
     >>> ggnvp(lambda x: A @ x, (np.zeros(2),), (np.array([1.0, 0.0]),))
     array([1., 2.])
     """
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        fail(ContainerMismatchError, "ggnvp takes its primals and tangents as tuples: ggnvp(f, (x,), (v,)).")
-    primals = tuple(primals)
+    primals, tangents = as_tuples(primals, tangents, "ggnvp")
     rec = Recording(fun, Inputs(primals, range(len(primals)), "ggnvp"), {}, False, "ggnvp")
     what = "the primals and tangents of ggnvp"
-    dots = rec.push(matching_values(rec.inputs.structure, tuple(tangents), rec.inputs.values, what))
+    dots = rec.push(matching_values(rec.inputs.structure, tangents, rec.inputs.values, what))
     dots = [tangent_or_zeros(d, v) for d, v in zip(dots, rec.values, strict=True)]
     if loss is not None:
         out, dot = rec.result(private_copy=True), rec.outputs.rebuild([to_user(d) for d in dots])

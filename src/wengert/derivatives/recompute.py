@@ -6,12 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from wengert.array import Array
 from wengert.core import containers
 from wengert.core.values import Value
-from wengert.derivatives.calls import Outputs, to_user
+from wengert.derivatives.calls import Outputs, private, to_user
 from wengert.errors import InputTypeError, fail
 from wengert.transforms.checkpoint import checkpointed, innermost_tape
 
@@ -82,13 +80,11 @@ def checkpoint(fun: Callable[..., Any], *, slots: int | None = None, memory: int
         tape = innermost_tape(values)
         if tape is None:
             return fun(*args, **kwargs)
-        kept = [v.copy("K") if isinstance(v, np.ndarray) else v for v in values]
+        kept = list(map(private, values))
         out_structure: list[Any] = []
 
         def run() -> list[Any]:
-            fresh = [
-                to_user(v) if isinstance(v, Value) else v.copy("K") if isinstance(v, np.ndarray) else v for v in kept
-            ]
+            fresh = [to_user(v) if isinstance(v, Value) else private(v) for v in kept]
             new_args, new_kwargs = containers.unflatten(structure, fresh)
             outputs = Outputs(fun(*new_args, **new_kwargs), "checkpoint")
             out_structure[:] = [outputs.structure]
