@@ -105,6 +105,63 @@ def test_every_inner_loop(start: int, monkeypatch: pytest.MonkeyPatch):
             assert_same(result, expected[loop.part] if isinstance(expected, tuple) else expected, name)
 
 
+def complex_rows() -> Iterator[tuple[Primitive, np.ufunc, str]]:
+    """Every primitive that calls an inner loop for complex numbers, with the operands of each of these loops."""
+    for primitive in PRIMITIVES:
+        ufunc, part, _ = ufuncs.ufunc_of(primitive)
+        if ufunc is None or part or primitive.name in ("jve", "yve", "ive", "airye", "polygamma"):  # of real numbers
+            continue
+        yield from ((primitive, ufunc, s.split("->")[0]) for s in ufunc.types if set(s) & {"D", "F"} and "g" not in s)
+
+
+_COMPLEX_ROWS = list(complex_rows())
+
+
+@pytest.mark.parametrize("start", range(0, len(_COMPLEX_ROWS), 40))
+def test_complex_numbers(start: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(unroll, "MAX_ELEMENTS", -1)
+    some, rng = _COMPLEX_ROWS[start : start + 40], np.random.default_rng(start)
+    args = []
+    for *_, operands in some:
+        columns = []
+        for c in operands:
+            x = rng.uniform(0.1, 0.9, _COUNT) + (1j * rng.normal(size=_COUNT) if c in "DF" else 0)
+            x[:3] = 0.0, -0.0, 1.0
+            columns.append((4 * x).astype(c) if c == "l" else x.astype(c))
+        args.append(columns)
+    compiled = wg.jit(lambda args: [call(p, *x) for (p, _, _), x in zip(some, args, strict=True)])
+    assert compiled.inspect(args).fallbacks == []
+    for (primitive, ufunc, operands), x, result in zip(some, args, compiled(args), strict=True):
+        expected = ufunc(*x)
+        several = isinstance(expected, tuple) and primitive.multiple
+        for a, b in zip(result, expected, strict=True) if several else [(result, expected)]:
+            for part in (np.real, np.imag):
+                assert_same(part(a), part(b), f"{primitive.name} {operands}")
+
+
+@pytest.mark.parametrize("name", ["kerp", "berp", "voigt_profile", "modfresnelp", "lambertw"])
+def test_derivatives_by_complex_numbers(name: str, path: str):
+    def f(x: Any) -> Any:
+        if name == "voigt_profile":
+            return np.sum(scipy.special.voigt_profile(x - 1, 0.4, x))
+        out = getattr(special, name)(x)
+        return np.sum(np.real(out[1] if name == "modfresnelp" else out))
+
+    compiled = wg.jit(wg.grad(f))
+    assert compiled.inspect(_X).fallbacks == []
+    np.testing.assert_allclose(compiled(_X), wg.grad(f)(_X), rtol=1e-12)
+
+
+def test_complex_numbers_in_a_loop():
+    def f(z: Any) -> Any:
+        return wg.for_loop(3, lambda i, y: scipy.special.erf(y) * z, z)
+
+    for z in (0.3 + 0.2j, _X[:5] + 1j, _X + 1j):
+        compiled = wg.jit(f)
+        assert compiled.inspect(z).fallbacks == []
+        np.testing.assert_allclose(compiled(z), f(z), rtol=1e-13)
+
+
 _X = np.random.default_rng(0).uniform(0.1, 3, _COUNT)
 _ORDERS = np.arange(_COUNT) % 5
 

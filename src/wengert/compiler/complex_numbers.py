@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from wengert.compiler import ufuncs
 from wengert.compiler.lowering import LOWERINGS, Emitter, Lowering, Register
 from wengert.compiler.native import ROUTINES
 from wengert.core import combinators as c
@@ -431,6 +432,7 @@ def is_expandable(program: Program) -> bool:
         else op.primitive in (c.real, c.imag, e.from_parts, c.reshape)
         or not _is_complex((*op.inputs, *op.outputs))
         or in_parts(op) is not None
+        or ufuncs.expansion(op) is not None
         for op in program.operations
     )
 

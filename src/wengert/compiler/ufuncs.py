@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -30,12 +31,12 @@ import numpy as np
 from llvmlite import ir
 
 from wengert.compiler.vector_math import MathLibrary, vector_bytes
-from wengert.core.combinators import Elementwise, astype
-from wengert.core.primitive import PRIMITIVES, Primitive
+from wengert.core.combinators import Elementwise, astype, imag, real
+from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program
 from wengert.core.staging import record
-from wengert.core.values import dtype_of, type_of
-from wengert.rules.special.common import part as result_of
+from wengert.core.values import Value, dtype_of, type_of
+from wengert.rules.elementwise import from_parts
 
 _TYPES: dict[str, Any] = {"d": "double", "f": "float", "l": "i64" if struct.calcsize("l") == 8 else "i32"}
 _LLVM: dict[str, Any] = {
@@ -67,8 +68,20 @@ _COSTS = {
 }
 
 
+#: The parts of complex numbers.
+_PARTS = {"D": "d", "F": "f"}
+
+
+def _flat(characters: str) -> str:
+    """Characters of numbers, with two parts in place of each complex one."""
+    return "".join(2 * _PARTS[c] if c in _PARTS else c for c in characters)
+
+
 class Loop(NamedTuple):
-    """An inner loop: name of the ufunc, characters of its operands and results, and which result is meant."""
+    """An inner loop: name of the ufunc, characters of its operands and results, and which (part of a) result is meant.
+
+    To machine code a complex number is two real ones.
+    """
 
     name: str
     operands: str
@@ -114,21 +127,24 @@ def find(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np
     ufunc, part, in_double = ufunc_of(primitive)
     if ufunc is None or primitive.multiple or (in_double and np.float32 in in_dtypes):
         return None
-    loop = _find(ufunc, "".join(d.char for d in in_dtypes), part)
-    return loop if loop is not None and loop.results[part] == out_dtype.char else None
+    given = "".join(d.char for d in in_dtypes)
+    operands = primitive.operands if isinstance(primitive, _Part) else given
+    loop = _find(ufunc, operands, part)
+    fits = loop is not None and _flat(operands) == given and _flat(loop.results)[part] == out_dtype.char
+    return loop if fits else None
 
 
 @functools.cache
 def _find(ufunc: np.ufunc, operands: str, part: int) -> Loop | None:
     for number, signature in enumerate(ufunc.types):
         own, results = signature.split("->")
-        if own == operands and set(own + results) <= _TYPES.keys():
-            address = _address(ufunc, number)
+        if own == operands and set(_flat(own + results)) <= _TYPES.keys():
+            address = address_of(ufunc, number)
             return None if address is None else Loop(ufunc.__name__, own, results, part, *address)
     return None
 
 
-def _address(ufunc: np.ufunc, number: int) -> tuple[int, int] | None:
+def address_of(ufunc: np.ufunc, number: int) -> tuple[int, int] | None:
     """Addresses of an inner loop and of what is passed to it; None if the ufunc is not laid out as expected."""
     found = _Struct.from_address(id(ufunc))
     expected = ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes, ufunc.__name__.encode()
@@ -165,30 +181,47 @@ def symbols(operations: Iterable[Operation]) -> dict[str, int]:
 # Operations on operands of other dtypes, and with several results ----------------------------------------------------
 
 
-class _Result(Elementwise):
-    """One of the results of a primitive that has several. It is known to the compiler only."""
+class _Part(Elementwise):
+    """One of several results of a ufunc, or a part of a complex one, of the parts of operands.
+
+    It is known to the compiler only.
+    """
+
+    _numbers = itertools.count(-1, -1)
 
     def __new__(cls, *args: Any) -> Any:
         return object.__new__(cls)
 
-    def __init__(self, primitive: Primitive, k: int) -> None:
-        self.fun, self.name = result_of(primitive.fun, k), f"{primitive.name}[{k}]"
-        self.number = -(len(PRIMITIVES) * k + primitive.number)
-        self.is_own, self.singular, self.partials = primitive.is_own, False, ()
+    def __init__(self, primitive: Primitive, ufunc: np.ufunc, operands: str, k: int) -> None:
+        def fun(*parts: Any) -> Any:
+            rest = iter(parts)
+            args = [from_parts.fun(next(rest), next(rest)) if c in _PARTS else next(rest) for c in operands]
+            out = ufunc(*args)
+            flat = [
+                y
+                for x in (out if isinstance(out, tuple) else (out,))
+                for y in ((x.real, x.imag) if np.iscomplexobj(x) else (x,))
+            ]
+            return flat[k]
+
+        fun.ufunc, fun.part = ufunc, k  # type: ignore[attr-defined]
+        self.fun, self.operands, self.name = fun, operands, f"{primitive.name}[{operands}][{k}]"
+        self.number, self.is_own = next(self._numbers), primitive.is_own
+        self.singular, self.partials = False, ()
         self._types, self._batch = {}, None
 
 
-_one_result = functools.cache(_Result)
+_part = functools.cache(_Part)
 
 
 def expansion(op: Operation) -> Program | None:
-    """An operation in terms of those that inner loops do: operands of their dtypes, and one result."""
+    """An operation in terms of those that inner loops do: operands of their dtypes, one result, real numbers."""
     primitive = op.primitive
     ufunc, part, in_double = ufunc_of(primitive)
-    if ufunc is None or op.params or loop_of(op) is not None:
+    if ufunc is None or op.params or isinstance(primitive, _Part) or loop_of(op) is not None:
         return None
     wanted = [_weak_type(a.value) if isinstance(a, Literal) else a.type.dtype for a in op.inputs]
-    if any(isinstance(d, np.dtype) and (d.kind not in "biuf" or d.itemsize > 8 or d.char == "e") for d in wanted):
+    if any(isinstance(d, np.dtype) and (d.kind not in "biufc" or d.char in "egG") for d in wanted):
         return None
     if in_double:
         wanted = [np.dtype(float) if d == np.float32 else d for d in wanted]
@@ -197,23 +230,43 @@ def expansion(op: Operation) -> Program | None:
         numbers = [d.type(a.value) if isinstance(a, Literal) else None for a, d in zip(op.inputs, dtypes, strict=False)]
     except (TypeError, OverflowError):
         return None
-    operands = dtypes[: ufunc.nin]
-    loop = _find(ufunc, "".join(d.char for d in operands), part)
+    operands, results = dtypes[: ufunc.nin], dtypes[ufunc.nin :]
+    characters = "".join(d.char for d in operands)
     outs = [v.type.dtype for v in op.outputs]
-    results = list(dtypes[ufunc.nin :]) if primitive.multiple else [dtypes[ufunc.nin + part]]
-    if loop is None or (results != outs and not in_double):
+    chosen = list(results) if primitive.multiple else [results[part]]
+    if _find(ufunc, characters, part) is None or (chosen != outs and not in_double):
         return None
-    parts = [_one_result(primitive, k) for k in range(ufunc.nout)] if primitive.multiple else [primitive]
+    as_it_is = not primitive.multiple and all(d.kind != "c" for d in (*operands, *results))
 
     def steps(*values: Any) -> list[Any]:
-        args = [
-            (x if dtype_of(x) == d else astype(x, dtype=d)) if number is None else number
-            for x, d, number in zip(values, operands, numbers, strict=False)
-        ]
-        found = [p.bind(*args) for p in parts]
+        args: list[Any] = []
+        for x, d, number in zip(values, operands, numbers, strict=False):
+            args += _parts_of(x if number is None else number, d)
+        if as_it_is:
+            found = [primitive.bind(*args)]
+        else:
+            found, k = [], 0
+            for d in results:
+                count = 2 if d.kind == "c" else 1
+                both = [_part(primitive, ufunc, characters, k + i).bind(*args) for i in range(count)]
+                found.append(from_parts(*both) if count == 2 else both[0])
+                k += count
+            found = found if primitive.multiple else [found[part]]
         return [x if dtype_of(x) == d else astype(x, dtype=d) for x, d in zip(found, outs, strict=True)]
 
     return record(steps, [type_of(a.value) if isinstance(a, Literal) else a.type for a in op.inputs], primitive.name)
+
+
+def _parts_of(x: Any, dtype: np.dtype[Any]) -> list[Any]:
+    """A value or number in a dtype, as its parts if that is complex."""
+    if dtype.kind != "c":
+        return [x if dtype_of(x) == dtype else astype(x, dtype=dtype)]
+    own = np.dtype(_PARTS[dtype.char])
+    is_complex = dtype_of(x).kind == "c"
+    if not isinstance(x, Value):
+        return [own.type(x.real), own.type(x.imag)]
+    re, im = (real(x), imag(x)) if is_complex else (x, own.type(0))
+    return [y if dtype_of(y) == own else astype(y, dtype=own) for y in (re, im)]
 
 
 def _weak_type(value: Any) -> Any:
@@ -245,14 +298,14 @@ def emit(em: Any, primitive: Primitive, operands: Sequence[tuple[Any, np.dtype[A
     assert loop is not None
     results = em.builder.call(_function(em.library, loop), [value for value, _ in operands])
     # Of calls that differ in this only, LLVM leaves one.
-    return results if len(loop.results) == 1 else em.builder.extract_value(results, loop.part)
+    return results if len(_flat(loop.results)) == 1 else em.builder.extract_value(results, loop.part)
 
 
 def _function(library: MathLibrary, loop: Loop) -> ir.Function:
     """The function of one element; with vector forms, if the code around is to be vectorised."""
     module, name = library.module, f"{loop.symbol}.call"
-    types = [_LLVM[_TYPES[c]] for c in loop.operands]
-    results = [_LLVM[_TYPES[c]] for c in loop.results]
+    types = [_LLVM[_TYPES[c]] for c in _flat(loop.operands)]
+    results = [_LLVM[_TYPES[c]] for c in _flat(loop.results)]
     function: Any = module.globals.get(name)
     if function is None:
         pointer = ir.IntType(8).as_pointer()
@@ -263,7 +316,8 @@ def _function(library: MathLibrary, loop: Loop) -> ir.Function:
         function.text = _text(loop, 1)
     if library.vectorise and not function.variants:
         library.keep(function)  # as it is: LLVM would leave out parameters that are always the same
-        for lanes in (size // max(_bytes(c) for c in loop.operands + loop.results) for size in vector_bytes()):
+        widest = max(_bytes(c) for c in _flat(loop.operands + loop.results))
+        for lanes in (size // widest for size in vector_bytes()):
             vectors = [ir.VectorType(t, lanes) for t in (*types, ir.IntType(1))]
             out = _together([ir.VectorType(t, lanes) for t in results])
             variant = _Defined(module, ir.FunctionType(out, vectors), f"{name}.{lanes}")
@@ -292,11 +346,16 @@ def _text(loop: Loop, lanes: int) -> str:
     characters = loop.operands + loop.results
     count, first = len(characters), len(loop.operands)
 
-    def whole(type_: str) -> str:
-        return f"<{lanes} x {type_}>" if lanes > 1 else type_
+    def whole(type_: str, times: int = 1) -> str:
+        return f"<{lanes * times} x {type_}>" if lanes * times > 1 else type_
 
-    types = [whole(_TYPES[c]) for c in characters]
-    parameters = [f"{t} %x{k}" for k, t in enumerate(types[:first])] + [f"{whole('i1')} %mask"] * (lanes > 1)
+    def mask(*numbers: int) -> str:
+        return f"<{len(numbers)} x i32> <{', '.join(f'i32 {n}' for n in numbers)}>"
+
+    operands, results = ([_TYPES[c] for c in _flat(part)] for part in (loop.operands, loop.results))
+    parameters = [f"{whole(t)} %x{k}" for k, t in enumerate(operands)] + [f"{whole('i1')} %mask"] * (lanes > 1)
+    #: What is in memory: complex numbers with their parts side by side.
+    types = [whole(_TYPES[_PARTS.get(c, c)], 2 if c in _PARTS else 1) for c in characters]
     lines = [f"%place{k} = alloca {t}" for k, t in enumerate(types)]
     lines += [f"%table = alloca [{count} x ptr]", f"%steps = alloca [{count} x i64]", "%count = alloca i64"]
     if lanes > 1:
@@ -308,32 +367,60 @@ def _text(loop: Loop, lanes: int) -> str:
             f"%number = zext i{lanes} %last to i64",
             "store i64 %number, ptr %count",
         ]
-        for k, t in enumerate(types[:first]):
-            one = _TYPES[characters[k]]
+        for k, t in enumerate(operands):
+            v = whole(t)
             lines += [
-                f"%first{k} = extractelement {t} %x{k}, i{lanes} %before",
-                f"%one{k} = insertelement {t} poison, {one} %first{k}, i64 0",
-                f"%all{k} = shufflevector {t} %one{k}, {t} poison, <{lanes} x i32> zeroinitializer",
-                f"%wanted{k} = select {whole('i1')} %mask, {t} %x{k}, {t} %all{k}",
+                f"%first{k} = extractelement {v} %x{k}, i{lanes} %before",
+                f"%one{k} = insertelement {v} poison, {t} %first{k}, i64 0",
+                f"%all{k} = shufflevector {v} %one{k}, {v} poison, <{lanes} x i32> zeroinitializer",
+                f"%wanted{k} = select {whole('i1')} %mask, {v} %x{k}, {v} %all{k}",
             ]
     else:
         lines.append("store i64 1, ptr %count")
-    lines += [f"store {t} {'%wanted' if lanes > 1 else '%x'}{k}, ptr %place{k}" for k, t in enumerate(types[:first])]
+    given = "%wanted" if lanes > 1 else "%x"
+    n = 0
+    for k, c in enumerate(loop.operands):
+        if c not in _PARTS:
+            lines.append(f"store {types[k]} {given}{n}, ptr %place{k}")
+            n += 1
+            continue
+        v = whole(operands[n])
+        if lanes > 1:
+            order = mask(*(i + j for i in range(lanes) for j in (0, lanes)))
+            lines.append(f"%both{k} = shufflevector {v} {given}{n}, {v} {given}{n + 1}, {order}")
+        else:
+            lines.append(f"%re{k} = insertelement {types[k]} poison, {v} {given}{n}, i64 0")
+            lines.append(f"%both{k} = insertelement {types[k]} %re{k}, {v} {given}{n + 1}, i64 1")
+        lines.append(f"store {types[k]} %both{k}, ptr %place{k}")
+        n += 2
     for k, c in enumerate(characters):
         lines += [
             f"%table{k} = getelementptr ptr, ptr %table, i64 {k}",
             f"store ptr %place{k}, ptr %table{k}",
             f"%steps{k} = getelementptr i64, ptr %steps, i64 {k}",
-            f"store i64 {_bytes(c)}, ptr %steps{k}",
+            f"store i64 {sum(map(_bytes, _flat(c)))}, ptr %steps{k}",
         ]
     data = f'@"{loop.symbol}.data"' if loop.data else "null"
     lines.append(f'call void @"{loop.symbol}"(ptr %table, ptr %count, ptr %steps, ptr {data})')
-    lines += [f"%out{k} = load {t}, ptr %place{first + k}" for k, t in enumerate(types[first:])]
-    out, result = types[first], "%out0"
-    if len(loop.results) > 1:
-        out, result = f"{{{', '.join(types[first:])}}}", "poison"
-        for k, t in enumerate(types[first:]):
-            lines.append(f"%result{k} = insertvalue {out} {result}, {t} %out{k}, {k}")
+    n = 0
+    for k, c in enumerate(loop.results, first):
+        if c not in _PARTS:
+            lines.append(f"%out{n} = load {types[k]}, ptr %place{k}")
+            n += 1
+            continue
+        lines.append(f"%out.both{k} = load {types[k]}, ptr %place{k}")
+        for j in range(2):
+            if lanes > 1:
+                order = mask(*range(j, 2 * lanes, 2))
+                lines.append(f"%out{n} = shufflevector {types[k]} %out.both{k}, {types[k]} poison, {order}")
+            else:
+                lines.append(f"%out{n} = extractelement {types[k]} %out.both{k}, i64 {j}")
+            n += 1
+    out, result = whole(results[0]), "%out0"
+    if len(results) > 1:
+        out, result = f"{{{', '.join(map(whole, results))}}}", "poison"
+        for k, t in enumerate(results):
+            lines.append(f"%result{k} = insertvalue {out} {result}, {whole(t)} %out{k}, {k}")
             result = f"%result{k}"
     body = "\n  ".join([*lines, f"ret {out} {result}"])
     attributes = "noinline nounwind willreturn memory(none)"

@@ -7,7 +7,7 @@ from typing import Any
 
 from wengert.core.combinators import Elementwise
 from wengert.rules.elementwise import cos, cosh, exp, less_equal, maximum, sinc, where
-from wengert.rules.special.common import in_last, several, sp
+from wengert.rules.special.common import by_ufunc, in_last, several, sp
 from wengert.rules.special.hypergeometric import hyp0f1
 from wengert.rules.special.logistic import log1p_ratio
 
@@ -19,7 +19,7 @@ shichi = several(sp.shichi, lambda out, x: (hyp0f1(1.5, 0.25 * x * x), cosh(x) /
 spence = Elementwise(sp.spence, lambda x: -log1p_ratio(x - 1), singular=True)
 
 lambertw = Elementwise(
-    lambda x, k, tol: sp.lambertw(x, k, tol),
+    by_ufunc(lambda x, k, tol: sp.lambertw(x, k, tol), "_lambertw"),
     lambda out: exp(-out) / (1 + out),
     None,
     None,
