@@ -14,6 +14,7 @@ from wengert.core.primitive import PRIMITIVES
 from wengert.display.formatting import brief
 from wengert.display.symbols import SYMBOLS, formula
 from wengert.errors import ContainerMismatchError, InputTypeError, NonFiniteError
+from wengert.scipy.integrate import odeint
 
 
 def textbook(x1, x2):
@@ -247,7 +248,16 @@ def test_graphviz_draws_every_case():
 
 
 def test_every_symbol_belongs_to_a_primitive():
+    assert odeint  # declared in a module that is imported when it is first used
     assert set(SYMBOLS) <= {p.name for p in PRIMITIVES}
+
+
+def test_the_solution_of_a_differential_equation_is_one_line():
+    def decay(y, t, rate):
+        return -rate * y
+
+    text = str(wengert.trace(lambda k: odeint(decay, 2.0, [0.0, 1.0], args=(k,))[1, 0])(1.0))
+    assert "v₁ = odeint(decay, [2], [0, 1], k)  " in text
 
 
 def test_operations_without_a_symbol_are_written_as_calls():
