@@ -180,4 +180,17 @@ exp2 = Ufunc(sp.exp2, elementwise.exp2)
 cbrt = Ufunc(sp.cbrt, elementwise.cbrt)
 round = Ufunc(sp.round, elementwise.rint)  # noqa: A001
 
-__all__ = [name for name, row in vars().items() if isinstance(row, Ufunc)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "agm", "airy", "airye", "bei", "beip", "ber", "berp", "besselpoly", "beta", "betainc", "betaincc", "betainccinv",
+    "betaincinv", "betaln", "binom", "boxcox", "boxcox1p", "cbrt", "cosdg", "cosm1", "cotdg", "dawsn", "digamma",
+    "ellipe", "ellipeinc", "ellipj", "ellipk", "ellipkinc", "ellipkm1", "elliprc", "elliprd", "elliprf", "elliprg",
+    "elliprj", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "exp1", "exp2", "exp10", "expi", "expit",
+    "expm1", "expn", "exprel", "fresnel", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammaln",
+    "gammasgn", "hankel1", "hankel1e", "hankel2", "hankel2e", "huber", "i0", "i0e", "i1", "i1e", "inv_boxcox",
+    "inv_boxcox1p", "it2i0k0", "it2j0y0", "it2struve0", "itairy", "iti0k0", "itj0y0", "itmodstruve0", "itstruve0",
+    "iv", "ive", "j0", "j1", "jn", "jv", "jve", "k0", "k0e", "k1", "k1e", "kei", "keip", "kelvin", "ker", "kerp",
+    "kl_div", "kn", "kv", "kve", "log1p", "log_expit", "log_ndtr", "loggamma", "logit", "modfresnelm", "modfresnelp",
+    "modstruve", "ndtr", "ndtri", "ndtri_exp", "poch", "powm1", "pseudo_huber", "psi", "radian", "rel_entr", "rgamma",
+    "round", "shichi", "sici", "sindg", "spence", "struve", "tandg", "voigt_profile", "wofz", "wrightomega", "xlog1py",
+    "xlogy", "y0", "y1", "yn", "yv", "yve", "zetac",
+]  # fmt: skip

@@ -116,4 +116,19 @@ stdtridf = Ufunc(sp.stdtridf, distributions.stdtridf)
 stdtrit = Ufunc(sp.stdtrit, distributions.stdtrit)
 tklmbda = Ufunc(sp.tklmbda, distributions.tklmbda)
 
-__all__ = [name for name, row in vars().items() if isinstance(row, Ufunc)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "bdtr", "bdtrc", "bdtri", "bdtrik", "bdtrin", "btdtria", "btdtrib", "chdtr", "chdtrc", "chdtri", "chdtriv",
+    "chndtr", "chndtridf", "chndtrinc", "chndtrix", "eval_chebyc", "eval_chebys", "eval_chebyt", "eval_chebyu",
+    "eval_gegenbauer", "eval_genlaguerre", "eval_hermite", "eval_hermitenorm", "eval_jacobi", "eval_laguerre",
+    "eval_legendre", "eval_sh_chebyt", "eval_sh_chebyu", "eval_sh_jacobi", "eval_sh_legendre", "fdtr", "fdtrc",
+    "fdtri", "fdtridfd", "gdtr", "gdtrc", "gdtria", "gdtrib", "gdtrix", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu",
+    "kolmogi", "kolmogorov", "lpmv", "mathieu_a", "mathieu_b", "mathieu_cem", "mathieu_modcem1", "mathieu_modcem2",
+    "mathieu_modsem1", "mathieu_modsem2", "mathieu_sem", "nbdtr", "nbdtrc", "nbdtri", "nbdtrik", "nbdtrin", "ncfdtr",
+    "ncfdtri", "ncfdtridfd", "ncfdtridfn", "ncfdtrinc", "nctdtr", "nctdtridf", "nctdtrinc", "nctdtrit", "nrdtrimn",
+    "nrdtrisd", "obl_ang1", "obl_ang1_cv", "obl_cv", "obl_rad1", "obl_rad1_cv", "obl_rad2", "obl_rad2_cv", "owens_t",
+    "pbdv", "pbvv", "pbwa", "pdtr", "pdtrc", "pdtri", "pdtrik", "pro_ang1", "pro_ang1_cv", "pro_cv", "pro_rad1",
+    "pro_rad1_cv", "pro_rad2", "pro_rad2_cv", "smirnov", "smirnovi", "stdtr", "stdtridf", "stdtrit", "tklmbda",
+    "wright_bessel",
+]  # fmt: skip
+if hasattr(scipy.special, "log_wright_bessel"):
+    __all__ += ["log_wright_bessel"]
