@@ -114,6 +114,7 @@ def test_values_are_those_of_scipy():
     y0, k = np.array([1.0, 2.0]), np.array([0.5, 1.5])
     expected = si.odeint(decay, y0, TS, args=(k,))
     assert np.array_equal(odeint(decay, y0, TS, args=(k,)), expected)
+    assert np.array_equal(odeint(decay, y0, TS, args=(k,), Dfun=False), expected)
     assert np.array_equal(wg.jvp(lambda k: odeint(decay, y0, TS, args=(k,)), (k,), (k,))[0], expected)
     assert np.array_equal(wg.vjp(lambda k: odeint(decay, y0, TS, args=(k,)), k)[0], expected)
     both = wg.vmap(lambda k: odeint(decay, y0, TS, args=(k,)))(np.stack([k, 2 * k]))
@@ -439,6 +440,8 @@ def test_errors():
         odeint(lambda y, t: 1j * y, 1.0, TS)
     with pytest.raises(InputTypeError, match="args="):
         odeint(decay, 1.0, TS, args=1.0)
+    with pytest.raises(InputTypeError, match="Dfun"):
+        odeint(decay, 1.0, TS, args=(1.0,), Dfun=np.eye(1))
     with pytest.raises(ValueError, match="y0 must be one-dimensional"):
         odeint(decay, np.ones((2, 2)), TS, args=(1.0,))
     with pytest.raises(ValueError, match="t must be one-dimensional"):

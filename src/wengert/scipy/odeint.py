@@ -97,7 +97,7 @@ def odeint(
     Raises
     ------
     InputTypeError
-        `y0` is complex, or `args` is no tuple.
+        `y0` is complex, `args` is no tuple, or `Dfun` no function.
     UnsupportedOperationError
         `func` uses a traced value from its surroundings, and branches on numbers; or reverse mode with `tcrit`.
 
@@ -132,7 +132,9 @@ def odeint(
     >>> print(f"{value:.5f} {slope:.5f}")
     0.49663 -0.17773
     """
-    y0, t, call, operands, handles = _call(func, y0, t, args, (bool(tfirst), Dfun, bool(col_deriv)))
+    if not (Dfun is None or isinstance(Dfun, bool) or callable(Dfun)):
+        fail(InputTypeError, "Dfun of odeint must be a function that returns the matrix ∂f/∂y, or True to derive it.")
+    y0, t, call, operands, handles = _call(func, y0, t, args, (bool(tfirst), Dfun or None, bool(col_deriv)))
     given = (rtol, atol, tcrit, ml, mu, h0, hmax, hmin, ixpr, mxstep, mxhnil, mxordn, mxords, printmessg)
     settings = {
         name: x if isinstance(x, (int, float)) else concrete(x, f"odeint's {name}")
