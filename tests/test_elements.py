@@ -158,7 +158,7 @@ def test_operands_of_different_dtypes(dtypes: tuple[str, str], path: str):
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int32", "uint32", "int64", "uint64"])
 def test_numbers_as_operands(dtype: str, path: str):
-    (x,) = some((values(dtype),), path)
+    (x,) = some((values(dtype),), path, 4)
     numbers = {"1": 1, "3": 3, "7": np.int8(7), "250": np.uint8(250), "200": np.int64(200), "true": True}
     if np.dtype(dtype).kind != "u":
         numbers |= {"-1": np.int8(-1), "-3": np.int32(-3)}

@@ -1,4 +1,4 @@
-"""Samples of matmul, einsum and convolve."""
+"""Samples of matmul, einsum, convolve and window_sums."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.rules.contraction import convolve, einsum, matmul
+from wengert.rules.contraction import convolve, einsum, matmul, window_sums
 
 from .sample import Sample
 
@@ -19,6 +19,10 @@ def _r(*shape: int) -> np.ndarray:
 
 def _c(*shape: int) -> np.ndarray:
     return _r(*shape) + 1j * _r(*shape)
+
+
+def _window_sums(a: Any, v: Any) -> Any:
+    return np.correlate(a, np.conj(v), "valid")
 
 
 def _einsum(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
@@ -96,4 +100,8 @@ SAMPLES: list[Sample] = [
     Sample(convolve, (_r(3), _c(2)), note="real and complex"),
     Sample(convolve, (_r(3).astype(np.float32), _r(2).astype(np.float32))),
     Sample(convolve, (_r(3), np.array([1, 2])), note="with integers"),
+    *(Sample(window_sums, (_r(n), _r(m)), numpy_function=_window_sums) for n, m in [(4, 2), (3, 3), (5, 1), (1, 1)]),
+    *(Sample(window_sums, (_c(n), _c(m)), numpy_function=_window_sums) for n, m in [(4, 2), (3, 3)]),
+    Sample(window_sums, (_c(3), _r(2)), note="real and complex", numpy_function=_window_sums),
+    Sample(window_sums, (_r(3).astype(np.float32), _r(2).astype(np.float32)), numpy_function=_window_sums),
 ]

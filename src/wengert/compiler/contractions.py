@@ -12,6 +12,7 @@ integers and truth values, for which there is none, are sums of elementwise prod
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,8 +24,9 @@ from wengert.core.combinators import astype, broadcast_to, reduce_sum, reshape
 from wengert.core.program import Literal, Operation
 from wengert.core.values import ArrayType, dtype_of, shape_of, type_of
 from wengert.rules.contraction import matmul, split_subscripts
-from wengert.rules.elementwise import multiply
+from wengert.rules.elementwise import add, multiply
 from wengert.rules.indexing import ARRAY, index, index_add
+from wengert.rules.joining import stack
 from wengert.rules.reductions import reduce_any
 from wengert.rules.structural import transpose
 
@@ -223,3 +225,25 @@ def sum_of_shifts(op: Operation) -> Callable[..., Any] | None:
         return total
 
     return function
+
+
+def sum_of_slices(op: Operation) -> Callable[..., Any] | None:
+    """What does `window_sums` with a short factor or a short result."""
+    types = _types(op)
+    (m,), (length,), dtype = types[1].shape, types[2].shape, types[2].dtype
+    if not _is_native(types) or min(m, length) > _MOST_SHIFTS:
+        return None
+
+    def by_elements(x: Any, y: Any) -> Any:
+        terms = [multiply(_slice(x, i, length), index(y, spec=(i,))) for i in range(m)]
+        return functools.reduce(add, terms)
+
+    def by_results(x: Any, y: Any) -> Any:
+        return stack(*(_summed(multiply(_slice(x, k, m), y), (0,)) for k in range(length)), axis=0)
+
+    function = by_elements if m <= length else by_results
+    return lambda x, y: function(_cast(x, dtype), _cast(y, dtype))
+
+
+def _slice(x: Any, start: int, length: int) -> Any:
+    return index(x, spec=(slice(start, start + length),))

@@ -18,7 +18,7 @@ from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, Value, dtype_of, shape_of, type_of
-from wengert.rules.contraction import convolve, einsum, matmul
+from wengert.rules.contraction import convolve, einsum, matmul, window_sums
 from wengert.rules.elementwise import equal, exp, isfinite, log, log1p, multiply, not_equal, power, where
 from wengert.rules.indexing import index
 from wengert.rules.joining import stack
@@ -127,6 +127,7 @@ FORMS: dict[Primitive, Callable[[Operation], Callable[..., Any] | None]] = {
     matmul: contractions.matrix_product,
     einsum: contractions.pairwise_products,
     convolve: contractions.sum_of_shifts,
+    window_sums: contractions.sum_of_slices,
 }
 
 

@@ -147,15 +147,15 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     n, m = shape_of(a)[0], shape_of(v)[0]
     if n == 0 or m == 0:
         raise ValueError(("a" if n == 0 else "v") + " cannot be empty")
-    full = call(contraction.convolve, a, v)
     short, long = sorted((n, m))
     match mode:
         case "full":
-            return full
+            return call(contraction.convolve, a, v)
         case "same":
-            return full[(short - 1) // 2 :][:long]
+            return call(contraction.convolve, a, v)[(short - 1) // 2 :][:long]
         case "valid":
-            return full[short - 1 : long]
+            a, v = (a, v) if n >= m else (v, a)
+            return call(contraction.window_sums, a, flip(v))
     raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.combinators import Multilinear, broadcast_to, reshape
 from wengert.core.values import ArrayType, dtype_of, shape_of
-from wengert.rules.indexing import ARRAY, flip, index, index_add
+from wengert.rules.indexing import ARRAY, index_add
 from wengert.rules.structural import transpose
 
 
@@ -128,18 +128,19 @@ def _einsum_batch(
 einsum = Multilinear(_einsum, _einsum_transpose, name="einsum", batch=_einsum_batch, variadic=True)
 
 
-# Convolution of two vectors, in full ---------------------------------------------------------------------------------
+# Convolution of two vectors ------------------------------------------------------------------------------------------
 
-
-def _convolve_transpose(ct: Any, other: Any, length: int) -> Any:
-    """Correlate the cotangent with the other factor: the part of a full convolution where the two overlap fully."""
-    start = shape_of(other)[0] - 1
-    return index(convolve(ct, flip(other, 0)), spec=(slice(start, start + length),))
-
-
+# In full, c[k] = Σᵢ a[i]·v[k - i], and as sums over a window that moves, c[k] = Σᵢ a[k + i]·v[i], with v not longer
+# than a. The derivatives of each are the two, so that a short factor saves as much there.
 convolve = Multilinear(
     lambda a, v: np.convolve(a, v),
-    lambda ct, a, v: _convolve_transpose(ct, v, a.shape[0]),
-    lambda ct, a, v: _convolve_transpose(ct, a, v.shape[0]),
+    lambda ct, a, v: window_sums(ct, v),
+    lambda ct, a, v: window_sums(ct, a),
     name="convolve",
+)
+window_sums = Multilinear(
+    lambda a, v: np.convolve(a, v[::-1], "valid"),
+    lambda ct, a, v: convolve(ct, v),
+    lambda ct, a, v: window_sums(a, ct),
+    name="window_sums",
 )
