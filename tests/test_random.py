@@ -15,7 +15,7 @@ import wengert.numpy as wnp
 from wengert import check_grads, errors, grad, hessian, jacfwd, jit, jvp, program, stop_gradient, vmap
 from wengert.core.values import representative
 from wengert.numpy.random import Generator, default_rng
-from wengert.rules import implicit
+from wengert.rules import implicit, implicit_noncentral
 
 COV = np.array([[2.0, 0.5, 0.1], [0.5, 1.0, -0.3], [0.1, -0.3, 1.5]])
 
@@ -43,6 +43,8 @@ QUANTILES = {
     "f": ((3.0, 4.5), lambda q, m, n: scipy.stats.f.ppf(q, m, n)),
     "standard_t": ((2.5,), lambda q, nu: scipy.stats.t.ppf(q, nu)),
     "wald": ((1.0, 2.0), lambda q, m, s: scipy.stats.invgauss.ppf(q, m / s, scale=s)),
+    "noncentral_chisquare": ((2.5, 1.5), lambda q, k, c: scipy.stats.ncx2.ppf(q, k, c)),
+    "noncentral_f": ((3.0, 4.5, 2.0), lambda q, m, n, c: scipy.stats.ncf.ppf(q, m, n, c)),
 }
 CDF = {
     "standard_gamma": lambda z, a: scipy.stats.gamma.cdf(z, a),
@@ -52,6 +54,8 @@ CDF = {
     "f": lambda z, m, n: scipy.stats.f.cdf(z, m, n),
     "standard_t": lambda z, nu: scipy.stats.t.cdf(z, nu),
     "wald": lambda z, m, s: scipy.stats.invgauss.cdf(z, m / s, scale=s),
+    "noncentral_chisquare": lambda z, k, c: scipy.stats.ncx2.cdf(z, k, c),
+    "noncentral_f": lambda z, m, n, c: scipy.stats.ncf.cdf(z, m, n, c),
 }
 OTHERS = {
     "vonmises": (0.5, 2.0),
@@ -154,6 +158,16 @@ RATES = {
     ),
     "von Mises": (implicit.von_mises_point, lambda q, k: scipy.stats.vonmises.ppf(q, k), (2.0,)),
     "wald": (implicit.wald_point, lambda q, m, s: scipy.stats.invgauss.ppf(q, m / s, scale=s), (1.0, 2.0)),
+    "noncentral": (
+        implicit_noncentral.noncentral_gamma_point,
+        lambda q, a, h: 0.5 * scipy.stats.ncx2.ppf(q, 2 * a, 2 * h),
+        (1.2, 3.0),
+    ),
+    "noncentral ratio": (
+        implicit_noncentral.noncentral_ratio_point,
+        lambda q, a, b, h: a / b * scipy.stats.ncf.ppf(q, 2 * a, 2 * b, 2 * h),
+        (1.2, 3.0, 2.0),
+    ),
 }
 
 
@@ -238,12 +252,19 @@ EXPECTATIONS = [
         lambda mu, k: (0.0, 1 - BESSEL_RATIO / k - BESSEL_RATIO**2),
     ),
     ("normal", (0.5, 2.0), lambda x: x**2, lambda m, s: (2 * m, 2 * s)),
+    ("noncentral_chisquare", (1.5, 2.0), lambda x: x**2, lambda k, c: (2 + 2 * (k + c), 4 + 2 * (k + c))),
+    (
+        "noncentral_f",
+        (3.0, 9.0, 2.0),
+        lambda x: x,
+        lambda m, n, c: (-n * c / (m * m * (n - 2)), -2 * (m + c) / (m * (n - 2) ** 2), n / (m * (n - 2))),
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "args", "f", "expected"), EXPECTATIONS, ids=[e[0] for e in EXPECTATIONS])
 def test_derivatives_of_expectations(name, args, f, expected):
-    n = 40_000
+    n = 2_000 if name.startswith("noncentral") else 40_000
 
     def estimate(*a):
         values = f(draw(name, *a, size=n))
@@ -300,6 +321,50 @@ def test_multivariate_normal(method):
     np.testing.assert_allclose(  # a constant singular one is fine
         jacfwd(lambda m: default_rng(0).multivariate_normal(m, np.ones((3, 3))))(mean), np.eye(3)
     )
+
+
+#: a, h, z; dz/da and dz/dh, with mpmath 1.3, 30 digits: -(∂F/∂θ)/p of the mixture.
+NONCENTRAL = [
+    (0.05, 0.3, 0.001, 0.12761480999576486, 0.019886379381259357),
+    (0.05, 0.3, 0.2, 3.0277199295471562, 1.893805153107994),
+    (0.5, 0.001, 0.1, 0.50970557406049907, 0.19997333759930933),
+    (1.25, 0.75, 1.0, 0.87319676471659366, 0.6436096714603213),
+    (1.25, 0.75, 6.0, 1.5412046874253674, 2.308248200461107),
+    (3.0, 50.0, 40.0, 0.93353305613444082, 0.86963918062969375),
+    (3.0, 50.0, 75.0, 1.0953787713476392, 1.1998992201763094),
+    (20.0, 5.0, 25.0, 1.0084210529686021, 1.005527236380811),
+    (2.0, 1000.0, 1050.0, 1.0119604637050802, 1.0239451681312638),
+]
+
+
+@pytest.mark.parametrize(("a", "h", "z", "by_shape", "by_mean"), NONCENTRAL)
+def test_noncentral_against_multiple_precision(a, h, z, by_shape, by_mean):
+    np.testing.assert_allclose(implicit_noncentral.noncentral_gamma_rate(a, h, z), by_shape, rtol=1e-13)
+    np.testing.assert_allclose(implicit_noncentral.noncentral_gamma_rate_mean(a, h, z), by_mean, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "central", "args"), [("noncentral_chisquare", "chisquare", (0.7,)), ("noncentral_f", "f", (3.0, 4.5))]
+)
+def test_noncentrality_zero(name, central, args):
+    """The derivatives of the central distribution; one with respect to the noncentrality; no jump at zero."""
+    gradient = grad(lambda *a: draw(name, *a), argnums=tuple(range(len(args) + 1)))(*args, 0.0)
+    np.testing.assert_allclose(
+        gradient[:-1], grad(lambda *a: draw(central, *a), argnums=tuple(range(len(args))))(*args)
+    )
+    z = draw(central, *args)
+    np.testing.assert_allclose(gradient[-1], z / args[0], rtol=1e-12)
+    second = hessian(lambda v: draw(name, *(v[i] for i in range(len(args) + 1))))(np.array([*args, 0.0]))
+    np.testing.assert_allclose(second, second.T, rtol=1e-8)
+    assert np.all(np.isfinite(second))
+    if name == "noncentral_chisquare":  # z·₀F₁(k/2 + 1; λz/4)/(k·₀F₁(k/2; λz/4)) is the slope for all λ
+        k = args[0]
+        np.testing.assert_allclose(second[-1, -1], _slope_of_ratio(k, z) + gradient[-1] * gradient[-1] / z, rtol=1e-9)
+
+
+def _slope_of_ratio(k, z):
+    """∂/∂λ of z·₀F₁(k/2 + 1; λz/4)/(k·₀F₁(k/2; λz/4)) at λ = 0, for constant z."""
+    return z / k * (z / 4) * (1 / (k / 2 + 1) - 1 / (k / 2))
 
 
 def test_third_order_and_mixed_modes():
@@ -506,7 +571,6 @@ def test_lists_are_shuffled_as_python_objects():
         lambda rng, p: rng.geometric(p),
         lambda rng, p: rng.multinomial(5, [p, 1 - p]),
         lambda rng, p: rng.choice(2, p=np.stack([p, 1 - p])),
-        lambda rng, p: rng.noncentral_chisquare(2.0, p),
         lambda rng, p: rng.negative_binomial(3, p),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.rules import implicit as r
+from wengert.rules import implicit_noncentral as nc
 
 from .sample import Sample
 
@@ -29,6 +30,11 @@ def _beta(a: Any, b: Any, z: Any) -> Sample:
     return _point(
         r.beta_point, a, b, z, expected=[r.beta_rate(a, b, z, 1 - z), -r.beta_rate(b, a, 1 - z, z)], note="regular"
     )
+
+
+def _noncentral(a: Any, h: Any, z: Any) -> Sample:
+    expected = [nc.noncentral_gamma_rate(a, h, z), nc.noncentral_gamma_rate_mean(a, h, z)]
+    return _point(nc.noncentral_gamma_point, a, h, z, expected=expected, note="regular")
 
 
 SAMPLES = [
@@ -53,6 +59,22 @@ SAMPLES = [
             (_u(0.5, 3, 2).astype(np.float32), _u(0.5, 3, 2).astype(np.float32), _u(0.2, 0.8, 2)),
         ]
     ),
+    *(
+        _point(p, *args)
+        for p, lengths in ((nc.noncentral_gamma_point, 3), (nc.noncentral_ratio_point, 4))
+        for args in [
+            tuple(_u(0.5, 2, 2) for _ in range(lengths)),
+            tuple(_u(0.5, 2) for _ in range(lengths)),
+            (_u(0.5, 2), *(_u(0.5, 2, 2, 1) for _ in range(lengths - 2)), _u(0.5, 2, 2)),
+            (*(_u(0.5, 2, 2).astype(np.float32) for _ in range(lengths - 1)), _u(0.5, 2, 2)),
+        ]
+    ),
+    _noncentral(1.25, 0.75, 6.0),
+    _point(nc.noncentral_gamma_point, 0.5, 0.0, 0.3, expected=[r.gamma_rate(0.5, 0.3), 0.6], note="central"),
+    _point(nc.noncentral_gamma_point, 0.1, 2.0, 0.0, expected=[0.0, 0.0], note="underflow"),
+    Sample(nc.mixture_mode, (_u(0.5, 3, 3), np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0, 50.0])), wrt=()),
+    Sample(nc.mixture_start, (_u(0.5, 3, 3), np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0, 900.0])), wrt=()),
+    Sample(nc.mixture_stop, (_u(0.5, 3, 3), np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0, 50.0])), wrt=()),
     _point(r.gamma_point, 1.0, 1.0, expected=[1.1735630272247249], note="exponential"),
     _point(r.gamma_point, 1e-3, 0.0, expected=[0.0], note="underflow"),
     _beta(2.0, 0.7, 0.3),

@@ -19,6 +19,7 @@ from wengert.numpy.random.selection import SelectingGenerator
 from wengert.numpy.random.state import is_differentiated, wrapped
 from wengert.rules import elementwise as e
 from wengert.rules import implicit
+from wengert.rules import implicit_noncentral as noncentral
 from wengert.rules.contraction import matmul
 from wengert.rules.indexing import index
 from wengert.rules.joining import concatenate
@@ -56,9 +57,9 @@ class Generator(SelectingGenerator):
     -----
     Differentiable are `uniform`, `normal`, `lognormal`, `exponential`, `laplace`, `logistic`, `gumbel`, `rayleigh`,
     `weibull`, `pareto`, `power`, `triangular`, `multivariate_normal` (a formula in standard random numbers), and
-    `standard_gamma`, `gamma`, `chisquare`, `beta`, `dirichlet`, `f`, `standard_t`, `vonmises`, `wald` (implicit
-    reparametrisation, Figurnov et al. 2018: the derivative at a fixed value of the distribution function). Derivatives
-    have any order and mode.
+    `standard_gamma`, `gamma`, `chisquare`, `beta`, `dirichlet`, `f`, `standard_t`, `vonmises`, `wald`,
+    `noncentral_chisquare`, `noncentral_f` (implicit reparametrisation, Figurnov et al. 2018: the derivative at a fixed
+    value of the distribution function). Derivatives have any order and mode.
 
     A draw is a function of the generator's state and of the parameters. Under `vmap` all examples start from the same
     state, as in a loop over a function that makes its own generator; so they share their standard random numbers. For
@@ -235,6 +236,29 @@ class Generator(SelectingGenerator):
         """Wald (inverse Gaussian) distribution."""
         return self._moved(
             "wald", lambda z, m, s: implicit.wald_point(m, s, z), lambda z, m, s: (z,), size, mean, scale
+        )
+
+    def noncentral_chisquare(self, df: Any, nonc: Any, size: Any = None) -> Any:
+        """Noncentral chi-square distribution."""
+        return self._moved(
+            "noncentral_chisquare",
+            lambda z, df, nonc: 2 * noncentral.noncentral_gamma_point(0.5 * df, 0.5 * nonc, z),
+            lambda z, df, nonc: (0.5 * z,),
+            size,
+            df,
+            nonc,
+        )
+
+    def noncentral_f(self, dfnum: Any, dfden: Any, nonc: Any, size: Any = None) -> Any:
+        """Noncentral F distribution."""
+        return self._moved(
+            "noncentral_f",
+            lambda r, m, n, nonc: n / m * noncentral.noncentral_ratio_point(0.5 * m, 0.5 * n, 0.5 * nonc, r),
+            lambda z, m, n, nonc: (m / n * z,),
+            size,
+            dfnum,
+            dfden,
+            nonc,
         )
 
     # Vectors ---------------------------------------------------------------------------------------------------------

@@ -103,8 +103,6 @@ for _name in (
     "multinomial",
     "multivariate_hypergeometric",
     "negative_binomial",
-    "noncentral_chisquare",
-    "noncentral_f",
     "poisson",
     "random",
     "standard_cauchy",
