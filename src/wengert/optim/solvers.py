@@ -1,9 +1,4 @@
-"""SciPy's solvers with exact derivatives: `minimize`, `least_squares`, `root`.
-
-SciPy sees functions of one float64 vector; `_Problem` stands between it and the user's function of containers. The
-function is recorded where SciPy asks for its value, and its Wengert list walked back if SciPy then asks for the
-derivative at the same point.
-"""
+"""SciPy's solvers with exact derivatives: `minimize`, `least_squares`, `root`; what SciPy sees is in `problem`."""
 
 from __future__ import annotations
 
@@ -12,18 +7,11 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
-from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint, OptimizeResult
+from scipy.optimize import LinearConstraint, NonlinearConstraint, OptimizeResult
 
-from wengert.array import Array
-from wengert.core.containers import flatten, leaves_like, map_leaves
-from wengert.core.values import Value, dtype_of, shape_of
-from wengert.derivatives.gradient import grad, linearize, vjp
-from wengert.derivatives.jacobian import hessian, jacobian
-from wengert.errors import ConcretizationError, InputTypeError, OutputError, fail
+from wengert.optim.problem import DERIVATIVE_FREE, Problem, flat_bounds, flat_constraint
 from wengert.optim.progress import Progress
-from wengert.optim.ravel import ravel
 
-_DERIVATIVE_FREE = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 _WITH_HESSIAN = {"dogleg", "trust-exact"}
 _WITH_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
 # Methods of `root` that take a Jacobian; the others build their own approximation from function values.
@@ -97,11 +85,11 @@ def minimize(
     constraints = _as_list(constraints)
     name = _default_method(bounds, constraints) if method is None else method
     key = name.lower()
-    problem = _Problem(fun, x0, args)
+    problem = Problem(fun, x0, args)
     watch = _Watch(problem, callback, f"minimize ({name})", progress)
     derivatives: dict[str, Any] = {}
     value: Callable[[np.ndarray], Any] = problem.plain_scalar
-    if key not in _DERIVATIVE_FREE:
+    if key not in DERIVATIVE_FREE:
         value = problem.scalar
         derivatives["jac"] = problem.gradient
     if key in _WITH_HESSIAN:
@@ -114,8 +102,8 @@ def minimize(
             value,
             problem.start,
             method=name,
-            bounds=_flat_bounds(bounds, problem),
-            constraints=[_flat_constraint(c, problem, key) for c in constraints],
+            bounds=flat_bounds(bounds, problem),
+            constraints=[flat_constraint(c, problem, key) for c in constraints],
             tol=tol,
             callback=watcher,
             options=options,
@@ -171,9 +159,9 @@ def least_squares(
     >>> {name: round(float(x), 6) for name, x in result.x.items()}
     {'a': 2.0, 'k': 3.0}
     """
-    problem = _Problem(fun, x0, args)
+    problem = Problem(fun, x0, args)
     watch = _Watch(problem, callback, "least_squares", progress)
-    flat_bounds = (-np.inf, np.inf) if bounds is None else _flat_bounds(bounds, problem, pair=True)
+    limits = (-np.inf, np.inf) if bounds is None else flat_bounds(bounds, problem, pair=True)
 
     def run(watcher: Callable[..., None]) -> OptimizeResult:
         def watched_jacobian(x: np.ndarray) -> np.ndarray:
@@ -181,7 +169,7 @@ def least_squares(
             return problem.jacobian(x)
 
         solver: Any = scipy.optimize.least_squares  # SciPy's annotation of jac says str
-        return solver(problem.vector, problem.start, jac=watched_jacobian, bounds=flat_bounds, **options)
+        return solver(problem.vector, problem.start, jac=watched_jacobian, bounds=limits, **options)
 
     def watched(x: np.ndarray) -> None:
         residuals = problem.known_value(x, problem.vector)
@@ -234,7 +222,7 @@ def root(
     >>> round(float(result.x["r"]), 6), round(float(np.tan(result.x["t"])), 6)
     (5.0, 1.333333)
     """
-    problem = _Problem(fun, x0, args)
+    problem = Problem(fun, x0, args)
     watch = _Watch(problem, callback, f"root ({method})", progress)
 
     def run(watcher: Callable[..., None]) -> OptimizeResult:
@@ -249,87 +237,11 @@ def root(
     return watch.run(run, lambda x, value: watch.at(x, value, shown=float(np.linalg.norm(value))))
 
 
-class _Problem:
-    """A user's function of containers, and its derivatives, as functions of one vector."""
-
-    def __init__(self, fun: Callable[..., Any], x0: Any, args: Sequence[Any]) -> None:
-        x0 = map_leaves(_real_array, x0)
-        self.start, self.unravel = ravel(x0)
-        leaves, self.structure = flatten(x0)
-        self.shapes = [shape_of(x) for x in leaves]
-        self.is_array = len(leaves) == 1 and leaves[0] is x0
-        self.fun, self.args = fun, tuple(args)
-        self._last: tuple[np.ndarray, Any, Callable[..., Any] | None] | None = None
-        self._pushforward: tuple[np.ndarray, Callable[..., Any]] | None = None
-
-    def on_vector(self, x: Any) -> Any:
-        """The user's function."""
-        return self.fun(self.unravel(x), *self.args)
-
-    def known_value(self, x: np.ndarray, compute: Callable[[np.ndarray], Any]) -> Any:
-        """The value at `x`, computed only if the last evaluation was elsewhere."""
-        if self._last is not None and np.array_equal(self._last[0], x):
-            return self._last[1]
-        return compute(x)
-
-    def plain_scalar(self, x: np.ndarray) -> Any:
-        """The value, for methods without derivatives."""
-        value = _require_scalar(self.on_vector(np.array(x)))
-        self._last = (np.array(x), value, None)
-        return value
-
-    def scalar(self, x: np.ndarray) -> Any:
-        """The value, recorded."""
-        value, pullback = vjp(self.on_vector, x)
-        _require_scalar(value)
-        self._last = (np.array(x), value, pullback)
-        return value
-
-    def gradient(self, x: np.ndarray) -> np.ndarray:
-        """The gradient, from the recording of the value if that was taken here."""
-        if self._last is None or self._last[2] is None or not np.array_equal(self._last[0], x):
-            self.scalar(x)
-        assert self._last is not None
-        assert self._last[2] is not None
-        return self._last[2](1.0)[0]
-
-    def hessian(self, x: np.ndarray) -> np.ndarray:
-        """The Hessian matrix."""
-        return hessian(self.on_vector)(x)
-
-    def hessian_product(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """The Hessian times a vector, from one linearisation of the gradient for each point."""
-        if self._pushforward is None or not np.array_equal(self._pushforward[0], x):
-            self._pushforward = np.array(x), linearize(grad(self.on_vector), x)[1]
-        return self._pushforward[1](p)
-
-    def vector(self, x: np.ndarray) -> np.ndarray:
-        """All results in one vector."""
-        value = self.raveled(np.array(x))
-        _require_plain(value)
-        if value.dtype.kind == "c":
-            fail(OutputError, "the function returned complex numbers; return their real and imaginary parts.")
-        self._last = (np.array(x), value, None)
-        return value
-
-    def raveled(self, x: Any) -> Any:
-        """`vector` for use under a transform."""
-        return ravel(self.on_vector(x))[0]
-
-    def jacobian(self, x: np.ndarray) -> np.ndarray:
-        """The Jacobian of `vector`."""
-        return jacobian(self.raveled)(x)
-
-    def weighted_hessian(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The Hessian of the sum of weights · `vector`."""
-        return hessian(lambda z: np.dot(weights, self.raveled(z)))(x)
-
-
 class _Watch:
     """Calls the user's callback and shows progress."""
 
     def __init__(
-        self, problem: _Problem, callback: Callable[[OptimizeResult], Any] | None, title: str, progress: bool
+        self, problem: Problem, callback: Callable[[OptimizeResult], Any] | None, title: str, progress: bool
     ) -> None:
         self.problem, self.callback, self.title, self.progress = problem, callback, title, progress
         self.line: Progress | None = None
@@ -370,36 +282,6 @@ def _ignore(*_: Any) -> None:
     """Watch nothing."""
 
 
-def _real_array(x: Any) -> Any:
-    """A leaf of x0 as a float64 array of its own."""
-    dtype = np.asarray(x).dtype
-    if dtype.kind not in "biuf":
-        remedy = "Use real and imaginary parts as two arrays" if dtype.kind == "c" else "Pass numbers and arrays"
-        fail(InputTypeError, f"SciPy's solvers work on real numbers, but x0 contains {dtype}. {remedy}.")
-    return np.array(x, dtype=np.float64)[()]
-
-
-def _require_scalar(value: Any) -> Any:
-    _require_plain(value)
-    if shape_of(value) != () or dtype_of(value).kind not in "biuf":
-        fail(
-            OutputError,
-            f"minimize needs a function that returns one real number; this one returned {dtype_of(value)} of shape "
-            f"{shape_of(value)}. Reduce it with np.sum, or use least_squares for residuals.",
-        )
-    return value
-
-
-def _require_plain(value: Any) -> None:
-    if isinstance(value, (Array, Value)):
-        fail(
-            ConcretizationError,
-            "one of SciPy's solvers was called inside a differentiated function on values that are being "
-            "differentiated, and it cannot pass their derivatives on. Solve with wengert.stop_gradient(…) of them, and "
-            "give the solution its derivative by the implicit function theorem, with wengert.custom_vjp.",
-        )
-
-
 def _default_method(bounds: Any, constraints: Sequence[Any]) -> str:
     return "SLSQP" if constraints else "L-BFGS-B" if bounds is not None else "BFGS"
 
@@ -408,53 +290,3 @@ def _as_list(constraints: Any) -> list[Any]:
     if isinstance(constraints, (dict, NonlinearConstraint, LinearConstraint)):
         return [constraints]
     return list(constraints)
-
-
-def _flat_bounds(bounds: Any, problem: _Problem, *, pair: bool = False) -> Any:
-    """Bounds for the vector of all elements; `pair` says that an array's bounds are a pair, too."""
-    if bounds is None or isinstance(bounds, Bounds) or (problem.is_array and not pair):
-        return bounds
-    lower, upper = bounds
-    flat: Any = Bounds  # SciPy's annotation says float
-    return flat(_flat_limit(lower, -np.inf, problem), _flat_limit(upper, np.inf, problem))
-
-
-def _flat_limit(limit: Any, default: float, problem: _Problem) -> np.ndarray:
-    if limit is None:
-        limit = default
-    if problem.is_array:
-        limit = np.asarray(limit)
-    if isinstance(limit, (int, float, np.generic)) or (isinstance(limit, np.ndarray) and limit.ndim == 0):
-        leaves = [limit] * len(problem.shapes)
-    else:
-        leaves = leaves_like(problem.structure, limit, "the bounds and x0")
-    pieces = [np.broadcast_to(np.asarray(b, float), s).ravel() for b, s in zip(leaves, problem.shapes, strict=True)]
-    return np.concatenate([*pieces, np.zeros(0)])
-
-
-def _flat_constraint(constraint: Any, problem: _Problem, method: str) -> Any:
-    """A constraint on the vector of all elements, with its derivatives."""
-    if isinstance(constraint, LinearConstraint):
-        return constraint
-    if isinstance(constraint, NonlinearConstraint):
-        inner = _Problem(constraint.fun, problem.unravel(problem.start), ())
-        given: dict[str, Any] = {"keep_feasible": constraint.keep_feasible}
-        if method not in _DERIVATIVE_FREE:
-            given["jac"] = _on_vector(constraint.jac, problem, ()) if callable(constraint.jac) else inner.jacobian
-        if method == "trust-constr":
-            given["hess"] = (
-                _on_vector(constraint.hess, problem, ()) if callable(constraint.hess) else inner.weighted_hessian
-            )
-        return NonlinearConstraint(inner.vector, constraint.lb, constraint.ub, **given)
-    args = tuple(constraint.get("args", ()))
-    inner = _Problem(constraint["fun"], problem.unravel(problem.start), args)
-    jac = constraint.get("jac")
-    return {
-        "type": constraint["type"],
-        "fun": inner.vector,
-        "jac": _on_vector(jac, problem, args) if callable(jac) else inner.jacobian,
-    }
-
-
-def _on_vector(fun: Callable[..., Any], problem: _Problem, args: tuple[Any, ...]) -> Callable[..., Any]:
-    return lambda x, *more: fun(problem.unravel(x), *more, *args)
