@@ -120,7 +120,8 @@ class View(Array):
     @staticmethod
     def _write_at(owner: Array, places: np.ndarray, key: tuple[Any, ...], value: Any) -> None:
         chosen = places[key]
-        if np.unique(chosen).size < chosen.size:
+        distinct = np.unique(np.arange(places.size).reshape(places.shape)[key])  # a key may name an element twice
+        if np.unique(chosen).size < distinct.size:
             refuse_overlap()
         owner[np.unravel_index(chosen, owner.shape)] = value
 

@@ -184,6 +184,8 @@ def _array(
 ) -> Any:
     """A copy; nested sequences may contain traced values."""
     handles = is_transforming() or not isinstance(object, Value)
+    if isinstance(object, Array) and not object.is_mutable:
+        object = object[...]  # noqa: A001 (of a number, an array without axes)
     value = unwrap(object)
     same = dtype is None or dtype_of(value) == np.dtype(dtype)
     if not same:

@@ -172,6 +172,7 @@ def refuse_plain_target(what: str) -> None:
 def target(a: Any, name: str, *values: Any) -> Any:
     """Return the array that an in-place function writes to: an Array, or a plain one if nothing traced is written."""
     if isinstance(a, Array):
+        a._require_mutable()
         return a
     if not isinstance(a, np.ndarray):
         raise TypeError(f"argument 1 of {name} must be an array, not {type(a).__name__}")

@@ -33,7 +33,10 @@ def _astype(
     """Cast to another dtype."""
     if not np.can_cast(dtype_of(self), dtype, casting):  # type: ignore[arg-type]
         raise TypeError(f"Cannot cast array from {dtype_of(self)!r} to {np.dtype(dtype)!r} according to '{casting}'")
-    return shaping.astype(self, dtype, copy=copy)
+    same = dtype_of(self) == np.dtype(dtype)
+    if same and not copy and (order not in ("C", "F") or not isinstance(self, Array) or self.flags[order]):
+        return self
+    return shaping.ordered(shaping.astype(self, dtype), order, self)
 
 
 def _conjugate(self: Any, out: Any) -> Any:

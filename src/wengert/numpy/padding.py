@@ -16,7 +16,7 @@ from wengert.numpy.quantiles import median
 from wengert.numpy.reductions import max as max_
 from wengert.numpy.reductions import mean
 from wengert.numpy.reductions import min as min_
-from wengert.numpy.shaping import broadcast_to, cast_kept, copy_of, in_order, reshape, squeeze
+from wengert.numpy.shaping import broadcast_to, cast_kept, copy, in_order, reshape, squeeze
 from wengert.numpy.ufuncs import blend
 
 #: Modes and the keyword arguments that they take.
@@ -106,7 +106,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
             rest[axis] = width
             parts.append(broadcast_to(cast_kept(side, dtype_of(a)), tuple(rest)))
         a = concatenate([parts[0], a, parts[1]], axis=axis)
-    return a if any(before or after for before, after in widths) else copy_of(a)
+    return a if any(before or after for before, after in widths) else copy(a)
 
 
 def _lengths(stat_length: Any, rank: int) -> list[tuple[Any, Any]]:

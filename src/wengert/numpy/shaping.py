@@ -101,8 +101,9 @@ def ravel(a: Any, order: str = "C") -> Any:
     a = as_array(a)
     if order == "K" and len(shape_of(a)) > 1:
         steps = [-abs(s) for s in _layout(a).strides]
-        return reshape(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]), (-1,))
-    flat = reshape(a, (-1,), order="A" if order == "K" else order)
+        return ravel(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]))
+    order = _memory_order(a, order)
+    flat = reshape(a, (-1,), order=order)
     if isinstance(a, Array) and a.is_mutable:
         flags = layout_of(a).flags
         if not (flags.f_contiguous if order == "F" else flags.c_contiguous):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import Array
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import (
@@ -188,6 +189,8 @@ def imag(val: Any) -> Any:
 def real_if_close(a: Any, tol: float = 100) -> Any:
     """The real part, if the imaginary parts are about zero everywhere; under jit the argument as it is."""
     a = as_array(a)
+    if isinstance(a, Array) and not a.is_mutable:
+        a = a[...]  # NumPy makes a 0-d array of a number
     if dtype_of(a).kind != "c":
         return a
     limit = tol * np.finfo(dtype_of(a)).eps if tol > 1 else tol
@@ -261,12 +264,12 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
         result = blend(isnan(a), nan, a)
         result = blend(equal(a, np.inf), info.max if posinf is None else posinf, result)
         result = cast(blend(equal(a, -np.inf), info.min if neginf is None else neginf, result), dtype_of(a))
-    if not shape_of(a):
-        return result[()]
-    if copy:
-        return result
-    a[...] = result
-    return a
+    if not copy:
+        if isinstance(a, Array) and not a.is_mutable:
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
+        a[...] = result
+        result = a
+    return result if shape_of(a) else result[()]
 
 
 @implements(np.round, np.around)

@@ -49,6 +49,8 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     a = target(a, "put", v)
     size = math.prod(shape_of(a))
     positions = concrete(in_range(ind, size, mode), "put").ravel()
+    if positions.size and not size:
+        raise IndexError("cannot replace elements of an empty array")
     if not math.prod(shape_of(as_array(v))):
         return
     if positions.size and not (-size <= positions.min() and positions.max() < size):

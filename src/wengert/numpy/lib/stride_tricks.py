@@ -59,6 +59,7 @@ def _as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = Fa
         x = a
     if isinstance(x, Value):
         return unwrap(_as_strided(wrap(x), shape, strides, subok, writeable))
+    x = x if x.is_mutable else x[...]
     own = np.asarray(layout_of(x))
     shape = own.shape if shape is None else as_shape(shape)
     strides = own.strides if strides is None else as_shape(strides)
