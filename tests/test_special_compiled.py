@@ -353,13 +353,13 @@ def test_errors_that_were_asked_for(count: int, between: bool, monkeypatch: pyte
 @pytest.fixture
 def without_erf(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """As if the inner loops of erf were not found."""
-    address = ufuncs._address
+    address = ufuncs.address_of
 
     def clear() -> None:
         ufuncs._find.cache_clear()
         lowering._is_lowerable.cache_clear()
 
-    monkeypatch.setattr(ufuncs, "_address", lambda u, number: None if u.__name__ == "erf" else address(u, number))
+    monkeypatch.setattr(ufuncs, "address_of", lambda u, number: None if u.__name__ == "erf" else address(u, number))
     clear()
     yield monkeypatch
     monkeypatch.undo()
@@ -401,6 +401,6 @@ def test_an_object_that_is_laid_out_in_another_way_is_not_used(monkeypatch: pyte
     class Moved(ctypes.Structure):
         _fields_ = (("more", ctypes.c_byte * 8), *ufuncs._Struct._fields_)
 
-    assert ufuncs._address(scipy.special.erf, 0) is not None
+    assert ufuncs.address_of(scipy.special.erf, 0) is not None
     monkeypatch.setattr(ufuncs, "_Struct", Moved)
-    assert ufuncs._address(scipy.special.erf, 0) is None
+    assert ufuncs.address_of(scipy.special.erf, 0) is None

@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import ufuncs
+from wengert.compiler import gufuncs
+from wengert.compiler.expand import expansion
 from wengert.compiler.lowering import LOWERINGS, Emitter, Lowering, Register
 from wengert.compiler.native import ROUTINES
 from wengert.core import combinators as c
@@ -432,9 +433,14 @@ def is_expandable(program: Program) -> bool:
         else op.primitive in (c.real, c.imag, e.from_parts, c.reshape)
         or not _is_complex((*op.inputs, *op.outputs))
         or in_parts(op) is not None
-        or ufuncs.expansion(op) is not None
+        or gufuncs.is_native(op)
+        or _is_expandable(expansion(op))
         for op in program.operations
     )
+
+
+def _is_expandable(program: Program | None) -> bool:
+    return program is not None and is_expandable(program)
 
 
 def has_unsplittable(program: Program) -> bool:

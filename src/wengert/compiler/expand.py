@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import contractions, ufuncs
+from wengert.compiler import contractions, matrices, ufuncs
 from wengert.core.combinators import astype, reduce_sum
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -75,7 +75,12 @@ def expansion(op: Operation) -> Program | None:
         return _written_out(op)
     if op.primitive in FORMS:
         form = FORMS[op.primitive](op)
-        return None if form is None else record(lambda *values: [form(*values)], _types(op), op.primitive.name)
+        if form is None:
+            return None
+        multiple = op.primitive.multiple
+        return record(
+            lambda *values: list(form(*values)) if multiple else [form(*values)], _types(op), op.primitive.name
+        )
     function, kinds = EXPANSIONS.get(op.primitive, (None, ""))
     if function is None:
         return ufuncs.expansion(op)
@@ -128,6 +133,7 @@ FORMS: dict[Primitive, Callable[[Operation], Callable[..., Any] | None]] = {
     einsum: contractions.pairwise_products,
     convolve: contractions.sum_of_shifts,
     window_sums: contractions.sum_of_slices,
+    **matrices.FORMS,
 }
 
 

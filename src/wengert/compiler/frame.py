@@ -22,7 +22,7 @@ from wengert.compiler.lowering import Register, memory_type
 from wengert.compiler.unroll import INDEXED
 from wengert.core.program import Program, Variable
 from wengert.core.values import ArrayType
-from wengert.errors import describe_location
+from wengert.errors import UnsupportedOperationError, describe_location
 from wengert.rules import indexing
 
 if TYPE_CHECKING:
@@ -34,6 +34,16 @@ STATUS = _I64.as_pointer()
 NO_MEMORY = 1
 #: The status for an index out of range in operation n (in the order of `all_operations`) is this plus n.
 FIRST_OPERATION = 2
+#: The status for results that are complex, where the program has real ones: this minus the status for the operation.
+COMPLEX_RESULT = 0
+#: What NumPy says of matrices that operations fail for.
+_FAILURES = {
+    "cholesky": "Matrix is not positive definite",
+    "eigh": "Eigenvalues did not converge",
+    "eig": "Eigenvalues did not converge, or the array contains infs or NaNs",
+    "svd": "SVD did not converge",
+    "qr": "Incorrect argument found while performing QR factorization",
+}
 _FUNCTIONS = {
     "wengert.raw_malloc": ("PyMem_RawMalloc", ir.FunctionType(_I8P, [_I64])),
     "wengert.raw_realloc": ("PyMem_RawRealloc", ir.FunctionType(_I8P, [_I8P, _I64])),
@@ -255,12 +265,15 @@ def describe_problem(program: Program, status: int) -> Exception:
     """The exception for the status of a call."""
     if status == NO_MEMORY:
         return MemoryError(f"a loop of {program.name} found no memory for what it has to keep")
-    op = next(op for n, op in enumerate(all_operations(program)) if n == status - FIRST_OPERATION)
+    number = (status if status > COMPLEX_RESULT else COMPLEX_RESULT - status) - FIRST_OPERATION
+    op = next(op for n, op in enumerate(all_operations(program)) if n == number)
     place = describe_location(op.location)
-    if op.primitive not in (*INDEXED, indexing.last_writers):
-        is_cholesky = op.primitive.name == "cholesky"
-        return np.linalg.LinAlgError(
-            f"{'Matrix is not positive definite' if is_cholesky else 'Singular matrix'}{place}"
+    if status < COMPLEX_RESULT:
+        return UnsupportedOperationError(
+            f"'{op.primitive.name}' has complex results for these numbers, where its compiled program has real ones: "
+            f"which of them depends on the values. Call it outside of jit, or on a.astype(complex).{place}"
         )
+    if op.primitive not in (*INDEXED, indexing.last_writers):
+        return np.linalg.LinAlgError(f"{_FAILURES.get(op.primitive.name, 'Singular matrix')}{place}")
     shape = op.params.get("shape") or op.inputs[0].type.shape  # type: ignore[union-attr]
     return IndexError(f"an index is out of bounds for an array of shape {shape}{place}")

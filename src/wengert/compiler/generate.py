@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import blas, cache, frame, handles, iterations, lapack, loops, planned, ufuncs, unroll
+from wengert.compiler import blas, cache, frame, gufuncs, handles, iterations, lapack, loops, planned, ufuncs, unroll
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.builder import Builder
 from wengert.compiler.entry import call, make_entry
@@ -26,7 +26,19 @@ from wengert.compiler.frame import Unit
 from wengert.compiler.locations import all_operations
 from wengert.compiler.lowering import Emitter, Register
 from wengert.compiler.native import NativeModule, Passes, compile_module, host, load_object
-from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Lanes, Map, Plan, Product, Step, make_plan
+from wengert.compiler.plan import (
+    Call,
+    Factorization,
+    Indexed,
+    Iteration,
+    Lanes,
+    Map,
+    Plan,
+    Product,
+    Routine,
+    Step,
+    make_plan,
+)
 from wengert.compiler.schedule import Schedule, Writer
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core.program import Literal, Program, Variable
@@ -302,6 +314,7 @@ def arrange(executable: Executable) -> None:
     """Give the temporary arrays their places, and the steps between two calls of NumPy to one native function each."""
     plan = executable.plan
     executable.symbols = ufuncs.symbols(all_operations(executable.program))
+    executable.symbols |= gufuncs.symbols(all_operations(executable.program))
     if plan is None:
         executable.segments, executable.steps = ["program"], {"program": []}
         return
@@ -316,7 +329,7 @@ def arrange(executable: Executable) -> None:
     executable.symbols |= {_constant_name(i): x.ctypes.data for i, x in enumerate(executable.constants.values())}
     if any(isinstance(step, Product) for step in plan.steps):
         executable.symbols |= blas.symbols()
-    if any(isinstance(step, (Factorization, Iteration, Indexed, Lanes, Map)) for step in plan.steps):
+    if any(isinstance(step, (Factorization, Iteration, Indexed, Lanes, Map, Routine)) for step in plan.steps):
         executable.symbols |= frame.symbols()
         if any(blas.is_product(op) for op in all_operations(executable.program)):
             executable.symbols |= blas.symbols()

@@ -121,20 +121,44 @@ LINEAR_ALGEBRA = tuple(p for p in _ROWS if p.name not in ("fft", "ifft", "rfft",
 _INVERSE = (fourier.ifft, fourier.irfft)
 
 
-@functools.cache
-def _find(module: str, names: tuple[str, ...], types: str) -> Loop | None:
+def _gufunc(row: Row) -> np.ufunc | None:
     try:
-        namespace = import_module(module)
+        namespace = import_module(row.module)
     except ImportError:
         return None
-    for name in names:
-        gufunc = getattr(namespace, name, None)
-        if not isinstance(gufunc, np.ufunc) or not gufunc.signature or types not in gufunc.types:
-            continue
-        address = address_of(gufunc, gufunc.types.index(types))
-        axes = [tuple(re.findall(r"\w+", part)) for part in re.findall(r"\(([^)]*)\)", gufunc.signature)]
-        return None if address is None or len(axes) != gufunc.nargs else Loop(name, types, tuple(axes), *address)
-    return None
+    found = (getattr(namespace, name, None) for name in row.names)
+    return next((f for f in found if isinstance(f, np.ufunc) and f.signature), None)
+
+
+@functools.cache
+def _find(row: Row, types: str) -> Loop | None:
+    gufunc = _gufunc(row)
+    if gufunc is None or types not in gufunc.types:
+        return None
+    address = address_of(gufunc, gufunc.types.index(types))
+    axes = [tuple(re.findall(r"\w+", part)) for part in re.findall(r"\(([^)]*)\)", gufunc.signature or "")]
+    if address is None or len(axes) != gufunc.nargs:
+        return None
+    return Loop(gufunc.__name__, types, tuple(axes), *address)
+
+
+def factor(op: Operation, dtype: np.dtype[Any]) -> Any:
+    """The number by which a transform multiplies its results, as NumPy computes it in a real dtype."""
+    shapes = _shape(op), op.outputs[0].type.shape
+    n = shapes[op.primitive is fourier.irfft][op.params["axis"]]
+    norm = op.params["norm"] or "backward"
+    norm = fourier.DUAL[norm] if op.primitive in _INVERSE else norm
+    if norm == "backward":
+        return 1
+    return np.reciprocal(np.sqrt(n, dtype=dtype) if norm == "ortho" else n, dtype=dtype)
+
+
+def transformed_dtype(op: Operation) -> np.dtype[Any] | None:
+    """What NumPy converts the operand of a transform to; None if it is not to be found out."""
+    gufunc, own = _gufunc(_ROWS[op.primitive](op)[0]), op.inputs[0].type.dtype  # type: ignore[union-attr]
+    real = np.finfo(np.result_type(own, 1.0)).dtype
+    weak = int if isinstance(factor(op, real), int) else real
+    return None if gufunc is None else gufunc.resolve_dtypes((own, weak, None))[0]
 
 
 def loops_of(op: Operation) -> list[Loop] | None:
@@ -153,7 +177,7 @@ def loops_of(op: Operation) -> list[Loop] | None:
         if row.types[0] == "c" and dtype.kind != "c":
             return None
         types = "".join(letters.get(letter, letter) for letter in row.types)
-        loop = _find(row.module, row.names, types)
+        loop = _find(row, types)
         if loop is None or not _flags():
             return None
         found.append(loop)
@@ -254,18 +278,9 @@ class GufuncWriter:
     def _transform(self, loop: Loop, x: Memory, out: Memory) -> None:
         axis = self.operation.params["axis"]
         real = memory_dtype(x.type.dtype)
-        n = (out if self.operation.primitive is fourier.irfft else x).type.shape[axis]
-        norm = self.operation.params["norm"] or "backward"
-        if self.operation.primitive in _INVERSE:
-            norm = fourier.DUAL[norm]
-        number = real.type(1)
-        if norm == "ortho":
-            number = np.reciprocal(np.sqrt(n, dtype=real))
-        elif norm == "forward":
-            number = np.reciprocal(n, dtype=real)
-        factor = self._constant(memory_type(real), [float(number)])
+        number = self._constant(memory_type(real), [float(factor(self.operation, real))])
         operand, result = (self._array(y, ("",), axis) for y in (x, out))
-        self._call(loop, [operand, _Array(factor, (), (), 0), result])
+        self._call(loop, [operand, _Array(number, (), (), 0), result])
 
     def _qr(self, loops: Sequence[Loop], a: Memory, q: Memory, r: Memory) -> None:
         """LAPACK leaves the triangular factor, and what q is made from, in place of the matrix."""
@@ -413,7 +428,8 @@ class GufuncWriter:
         return self.writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, high))
 
     def _times(self, i: Register, n: int) -> Register:
-        return self.builder.mul(i, ir.Constant(_I64, n), flags=("nsw",))
+        b: Any = self.builder
+        return b.mul(i, ir.Constant(_I64, n), flags=("nsw",))
 
 
 def _parts(type_: ArrayType) -> int:

@@ -17,7 +17,19 @@ import numpy as np
 
 from wengert.compiler.generate import Executable, write
 from wengert.compiler.native import NativeModule, compile_module
-from wengert.compiler.plan import REDUCTIONS, Call, Factorization, Indexed, Iteration, Kernel, Lanes, Map, Product, Step
+from wengert.compiler.plan import (
+    REDUCTIONS,
+    Call,
+    Factorization,
+    Indexed,
+    Iteration,
+    Kernel,
+    Lanes,
+    Map,
+    Product,
+    Routine,
+    Step,
+)
 from wengert.core.program import Literal, Operation, Program, Variable, show_type
 from wengert.core.values import ArrayType
 from wengert.transforms.branches import branch
@@ -108,9 +120,10 @@ class Inspection:
             op = step.operation
             factors = " · ".join(f"{f.variable!r}{'ᵀ' if f.transposed else ''}" for f in step.factors)
             return _block("matrix product by BLAS", ("factors", factors), ("stores", _typed(op.outputs)))
-        if isinstance(step, (Factorization, Indexed)):
+        if isinstance(step, (Factorization, Indexed, Routine)):
             op = step.operation
-            title = f"{op.primitive.name} by {'indices' if isinstance(step, Indexed) else 'LAPACK'}"
+            means = {Factorization: "LAPACK", Indexed: "indices", Routine: "NumPy's inner loops"}
+            title = f"{op.primitive.name} by {means[type(step)]}"
             return _block(title, ("reads", _names(op.inputs)), ("stores", _typed(op.outputs)))
         if isinstance(step, Lanes):
             op = step.operation
@@ -297,6 +310,8 @@ def _size(t: ArrayType) -> int:
 def _kind(step: Step) -> str:
     if isinstance(step, Factorization):
         return "factorization"
+    if isinstance(step, Routine):
+        return step.operation.primitive.name
     if isinstance(step, Indexed):
         return "selection by indices"
     if isinstance(step, Lanes):

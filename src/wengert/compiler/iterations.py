@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert.compiler import ufuncs
+from wengert.compiler import gufuncs, ufuncs
 from wengert.compiler.frame import Memory, Uniform, Unit, begin
 from wengert.compiler.locations import LARGEST_BODY, MOST_IN_REGISTERS, Unsuitable, memory_variables, size_of, states_of
 from wengert.compiler.lowering import Emitter
@@ -125,5 +125,6 @@ def count_work(program: Program) -> int:
             total += max(map(count_work, op.params["branches"]))
         elif op.primitive is map_program:
             total += op.params["size"] * count_work(op.params["program"])
+        total += int(gufuncs.cost(op))
         total += sum(math.prod(v.type.shape) for v in op.outputs) * max(1, int(ufuncs.cost(op.primitive)))
     return total

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler import blas, gathers, lanes, lapack, repetition, writes
+from wengert.compiler import blas, gathers, gufuncs, lanes, lapack, repetition, writes
 from wengert.compiler.lowering import is_about_parts, is_loadable_dtype, is_lowerable, is_lowerable_dtype
 from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -103,11 +103,15 @@ class Factorization(_Single):
     """A linear system or a factorisation, done by LAPACK."""
 
 
+class Routine(_Single):
+    """A decomposition, complex linear algebra or a Fourier transform, done by inner loops of NumPy."""
+
+
 class Lanes(_Single):
     """A scan, a sort or a search along an axis."""
 
 
-Step = Kernel | Call | Product | Map | Iteration | Indexed | Factorization | Lanes
+Step = Kernel | Call | Product | Map | Iteration | Indexed | Factorization | Routine | Lanes
 
 
 @dataclasses.dataclass
@@ -244,6 +248,8 @@ def make_plan(
                 kinds[v] = "indexed"
             elif lapack.is_native(op):
                 kinds[v] = "factorization"
+            elif gufuncs.is_native(op):
+                kinds[v] = "routine"
             elif lanes.is_native(op):
                 kinds[v] = "lanes"
             elif blas.is_product(op):
@@ -257,7 +263,7 @@ def make_plan(
     buffers.update(a for a in program.outputs if isinstance(a, Variable) and kinds[a] == "pulled")
     for op in program.operations:
         kind = kinds[op.outputs[0]]
-        if kind in ("call", "alias", "map", "iteration", "indexed", "factorization", "lanes"):
+        if kind in ("call", "alias", "map", "iteration", "indexed", "factorization", "routine", "lanes"):
             pulled = [a for a in op.inputs if isinstance(a, Variable) and kinds[a] == "pulled"]
             buffers.update(a for a in pulled if kind != "iteration" or uniform_number(a, definitions) is None)
         if kinds[op.outputs[0]] == "product":
@@ -417,6 +423,8 @@ def _group(
             calls.setdefault(own, []).append(Indexed(op))
         elif kind == "factorization":
             calls.setdefault(own, []).append(Factorization(op))
+        elif kind == "routine":
+            calls.setdefault(own, []).append(Routine(op))
         elif kind == "lanes":
             calls.setdefault(own, []).append(Lanes(op))
         elif kind == "product":

@@ -16,6 +16,7 @@ from wengert.compiler import (
     blas,
     buffers,
     gathers,
+    gufuncs,
     iterations,
     lanes,
     lapack,
@@ -27,7 +28,19 @@ from wengert.compiler import (
 from wengert.compiler.buffers import Layout, Place
 from wengert.compiler.frame import Unit
 from wengert.compiler.lowering import Emitter, Register, memory_type
-from wengert.compiler.plan import Call, Factorization, Indexed, Iteration, Kernel, Lanes, Map, Plan, Product, Step
+from wengert.compiler.plan import (
+    Call,
+    Factorization,
+    Indexed,
+    Iteration,
+    Kernel,
+    Lanes,
+    Map,
+    Plan,
+    Product,
+    Routine,
+    Step,
+)
 from wengert.core.program import Variable
 
 _I64 = ir.IntType(64)
@@ -40,12 +53,19 @@ Writer = (
     | products.ProductWriter
     | gathers.IndexWriter
     | lapack.LapackWriter
+    | gufuncs.GufuncWriter
     | lanes.LaneWriter
     | iterations.IterationWriter
 )
 
 #: Those that may stop the program.
-_STOPPING = (gathers.IndexWriter, lapack.LapackWriter, lanes.LaneWriter, iterations.IterationWriter)
+_STOPPING = (
+    gathers.IndexWriter,
+    lapack.LapackWriter,
+    gufuncs.GufuncWriter,
+    lanes.LaneWriter,
+    iterations.IterationWriter,
+)
 
 
 class Schedule:
@@ -125,6 +145,8 @@ class Schedule:
             over = {v: self.layout.in_place[v] for v in step.results if v in self.layout.in_place}
             if isinstance(step, Factorization):
                 writer = lapack.LapackWriter(step.operation)
+            elif isinstance(step, Routine):
+                writer = gufuncs.GufuncWriter(step.operation)
             elif isinstance(step, Lanes):
                 writer = sorting.lane_writer(step.operation)
             elif isinstance(step, Indexed):

@@ -1,36 +1,34 @@
-"""Special functions: machine code calls the inner loops of SciPy's ufuncs.
+"""Special functions: which inner loop of which ufunc of SciPy machine code is to call (`inner_loops` writes the call).
 
 A ufunc has an inner loop in C for each of its signatures, such as ``d->d`` or ``ld->d``: a function of the addresses of
 operands and results, how many elements there are, and strides. It can be called without Python, and the numbers are
-those of SciPy bit for bit. (`scipy.special.cython_special` has C functions of single numbers, too. They are 10 ns
-faster, but some compute in other ways, those for float32 are missing, and so is the zeta function.)
+those of SciPy bit for bit.
 
-An inner loop is wrapped in a function of one element, which has **vector forms**: functions of 2, 4, 8 … elements and a
-mask, which LLVM calls in its place where it makes vectors of the loop around. They store the elements on the stack, for
-one call of the inner loop. So a special function does not keep what is around it from being done in vectors.
+For real numbers in double precision `scipy.special.cython_special` has C functions of single numbers, too. An inner loop
+needs some 10 ns for itself, besides what its elements take, which for cheap functions is much. So for these (`SINGLE`)
+the other function is called if it gives the same numbers, bit for bit, where they are compared.
 
 What a primitive has to do with a ufunc is said where it is declared: its function is one, or has one as its attribute
 `ufunc` (`wengert.rules.special.common`). `find` looks for a signature of exactly the dtypes that there are; `expansion`
-converts operands to these, and takes apart what has several results. Machine code calls inner loops by name; `symbols`
-has their addresses.
+converts operands to these, and takes apart what has several results. Machine code calls all by name; `symbols` has the
+addresses.
 
-SciPy may be told to warn about poles and the like, or to raise (`scipy.special.errstate`). Inner loops do that, then,
-with the interpreter lock, which therefore must be free where they run in several threads.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import itertools
-import struct
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
+import scipy  # whose module `special` has been imported where there is a special function
 
-from wengert.compiler.vector_math import MathLibrary, vector_bytes
+from wengert.compiler import capsules
 from wengert.core.combinators import Elementwise, astype, imag, real
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program
@@ -38,13 +36,6 @@ from wengert.core.staging import record
 from wengert.core.values import Value, dtype_of, type_of
 from wengert.rules.elementwise import from_parts
 
-_TYPES: dict[str, Any] = {"d": "double", "f": "float", "l": "i64" if struct.calcsize("l") == 8 else "i32"}
-_LLVM: dict[str, Any] = {
-    "double": ir.DoubleType(),
-    "float": ir.FloatType(),
-    "i64": ir.IntType(64),
-    "i32": ir.IntType(32),
-}
 #: Nanoseconds for one element, of ufuncs that take long.
 _COSTS = {
     name: nanoseconds
@@ -68,13 +59,13 @@ _COSTS = {
 }
 
 
-#: The parts of complex numbers.
-_PARTS = {"D": "d", "F": "f"}
+#: The parts of complex numbers, as characters of dtypes.
+PARTS = {"D": "d", "F": "f"}
 
 
-def _flat(characters: str) -> str:
+def flat(characters: str) -> str:
     """Characters of numbers, with two parts in place of each complex one."""
-    return "".join(2 * _PARTS[c] if c in _PARTS else c for c in characters)
+    return "".join(2 * PARTS[c] if c in PARTS else c for c in characters)
 
 
 class Loop(NamedTuple):
@@ -89,6 +80,7 @@ class Loop(NamedTuple):
     part: int
     function: int
     data: int
+    single: int  # address of the function of single numbers; 0 if there is none
 
     @property
     def symbol(self) -> str:
@@ -130,7 +122,7 @@ def find(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np
     given = "".join(d.char for d in in_dtypes)
     operands = primitive.operands if isinstance(primitive, _Part) else given
     loop = _find(ufunc, operands, part)
-    fits = loop is not None and _flat(operands) == given and _flat(loop.results)[part] == out_dtype.char
+    fits = loop is not None and flat(operands) == given and flat(loop.results)[part] == out_dtype.char
     return loop if fits else None
 
 
@@ -138,9 +130,12 @@ def find(primitive: Primitive, in_dtypes: Sequence[np.dtype[Any]], out_dtype: np
 def _find(ufunc: np.ufunc, operands: str, part: int) -> Loop | None:
     for number, signature in enumerate(ufunc.types):
         own, results = signature.split("->")
-        if own == operands and set(_flat(own + results)) <= _TYPES.keys():
+        if own == operands and set(flat(own + results)) <= set("dfl"):
             address = address_of(ufunc, number)
-            return None if address is None else Loop(ufunc.__name__, own, results, part, *address)
+            if address is None:
+                return None
+            single = _single(ufunc) if results == "d" and set(own) == {"d"} else 0
+            return Loop(ufunc.__name__, own, results, part, *address, single)
     return None
 
 
@@ -151,6 +146,48 @@ def address_of(ufunc: np.ufunc, number: int) -> tuple[int, int] | None:
     if (found.nin, found.nout, found.nargs, found.ntypes, found.name) != expected or not found.functions[number]:
         return None
     return found.functions[number], (found.data[number] if found.data else None) or 0
+
+
+#: The ufuncs for which a function of single numbers may be called: those that take no longer than some 50 ns.
+SINGLE = frozenset(
+    ["agm", "beta", "betaln", "binom", "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "dawsn", "ellipe", "ellipk", "ellipkm1", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "exp10", "expit", "exprel", "gamma", "gammaln", "gammasgn", "huber", "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "j0", "j1", "k0", "k0e", "k1", "k1e", "kl_div", "log_expit", "log_ndtr", "loggamma", "logit", "ndtr", "ndtri", "ndtri_exp", "poch", "powm1", "pseudo_huber", "psi", "radian", "rel_entr", "rgamma", "sindg", "spence", "tandg", "y0", "y1", "zetac"]
+)
+_COMPARED = [
+    np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.3, -0.3, 2.5, -2.5, 7.25, 30.0, -30.0, 171.5, -171.5, 1e10, 1e300,
+    -1e300, 5e-324, -1e-310, 1e-8,
+]  # fmt: skip
+
+
+@functools.cache
+def _functions() -> dict[str, list[int]]:
+    """Addresses of SciPy's functions of numbers in double precision, by name without what Cython puts before it."""
+    try:
+        api = capsules.functions(importlib.import_module("scipy.special.cython_special"))
+    except (ImportError, AttributeError):
+        return {}
+    found: dict[str, list[int]] = {}
+    for name, (signature, address) in api.items():
+        if re.fullmatch(r"double \((double, )+int __pyx_skip_dispatch\)", signature):
+            found.setdefault(re.sub(r"^__pyx_fuse_\d+(_\d+)?", "", name), []).append(address)
+    return found
+
+
+@functools.cache
+def _single(ufunc: np.ufunc) -> int:
+    """Address of the function of single numbers that does what a ufunc does; 0 if there is none."""
+    addresses = _functions().get(ufunc.__name__, []) if ufunc.__name__ in SINGLE else []
+    if not addresses:
+        return 0
+    rng = np.random.default_rng(0)
+    samples = [np.concatenate([rng.permutation(_COMPARED), rng.uniform(0, 3, 40)]) for _ in range(ufunc.nin)]
+    with np.errstate(all="ignore"), scipy.special.errstate(all="ignore"):
+        expected = ufunc(*samples)
+        for address in addresses:
+            function = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * ufunc.nin, ctypes.c_int)(address)
+            found = np.array([function(*row, 0) for row in zip(*samples, strict=True)])
+            if np.all((found.view(np.int64) == expected.view(np.int64)) | (np.isnan(found) & np.isnan(expected))):
+                return address
+    return 0
 
 
 def loop_of(op: Operation) -> Loop | None:
@@ -175,6 +212,7 @@ def symbols(operations: Iterable[Operation]) -> dict[str, int]:
         if loop is not None:
             found[loop.symbol] = loop.function
             found[f"{loop.symbol}.data"] = loop.data
+            found[f"{loop.symbol}.single"] = loop.single
     return {name: address for name, address in found.items() if address}
 
 
@@ -195,7 +233,7 @@ class _Part(Elementwise):
     def __init__(self, primitive: Primitive, ufunc: np.ufunc, operands: str, k: int) -> None:
         def fun(*parts: Any) -> Any:
             rest = iter(parts)
-            args = [from_parts.fun(next(rest), next(rest)) if c in _PARTS else next(rest) for c in operands]
+            args = [from_parts.fun(next(rest), next(rest)) if c in PARTS else next(rest) for c in operands]
             out = ufunc(*args)
             flat = [
                 y
@@ -261,7 +299,7 @@ def _parts_of(x: Any, dtype: np.dtype[Any]) -> list[Any]:
     """A value or number in a dtype, as its parts if that is complex."""
     if dtype.kind != "c":
         return [x if dtype_of(x) == dtype else astype(x, dtype=dtype)]
-    own = np.dtype(_PARTS[dtype.char])
+    own = np.dtype(PARTS[dtype.char])
     is_complex = dtype_of(x).kind == "c"
     if not isinstance(x, Value):
         return [own.type(x.real), own.type(x.imag)]
@@ -273,155 +311,3 @@ def _weak_type(value: Any) -> Any:
     """The type of a number by which NumPy promotes: Python's count less."""
     kind = type(value)
     return kind if kind in (int, float, complex) else dtype_of(value)
-
-
-# Code ----------------------------------------------------------------------------------------------------------------
-
-
-class _Defined(ir.Function):
-    """A function, as the text of its definition, and the names of its vector forms."""
-
-    text = ""
-
-    def __init__(self, module: ir.Module, type_: ir.FunctionType, name: str) -> None:
-        super().__init__(module, type_, name)
-        self.variants: list[str] = []
-
-    def descr(self, buf: list[str]) -> None:
-        names = ",".join(self.variants)
-        buf.append(self.text.replace(" VARIANTS ", f' "vector-function-abi-variant"="{names}" ' if names else " "))
-
-
-def emit(em: Any, primitive: Primitive, operands: Sequence[tuple[Any, np.dtype[Any]]], out: np.dtype[Any]) -> Any:
-    """Emit the call for one element, given the operands in registers and their dtypes."""
-    loop = find(primitive, [dtype for _, dtype in operands], out)
-    assert loop is not None
-    results = em.builder.call(_function(em.library, loop), [value for value, _ in operands])
-    # Of calls that differ in this only, LLVM leaves one.
-    return results if len(_flat(loop.results)) == 1 else em.builder.extract_value(results, loop.part)
-
-
-def _function(library: MathLibrary, loop: Loop) -> ir.Function:
-    """The function of one element; with vector forms, if the code around is to be vectorised."""
-    module, name = library.module, f"{loop.symbol}.call"
-    types = [_LLVM[_TYPES[c]] for c in _flat(loop.operands)]
-    results = [_LLVM[_TYPES[c]] for c in _flat(loop.results)]
-    function: Any = module.globals.get(name)
-    if function is None:
-        pointer = ir.IntType(8).as_pointer()
-        ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * 4), loop.symbol)
-        if loop.data:
-            ir.GlobalVariable(module, ir.IntType(8), f"{loop.symbol}.data")
-        function = _Defined(module, ir.FunctionType(_together(results), types), name)
-        function.text = _text(loop, 1)
-    if library.vectorise and not function.variants:
-        library.keep(function)  # as it is: LLVM would leave out parameters that are always the same
-        widest = max(_bytes(c) for c in _flat(loop.operands + loop.results))
-        for lanes in (size // widest for size in vector_bytes()):
-            vectors = [ir.VectorType(t, lanes) for t in (*types, ir.IntType(1))]
-            out = _together([ir.VectorType(t, lanes) for t in results])
-            variant = _Defined(module, ir.FunctionType(out, vectors), f"{name}.{lanes}")
-            variant.text = _text(loop, lanes)
-            library.keep(variant)
-            function.variants.append(f"_ZGV_LLVM_M{lanes}{'v' * len(types)}_{name}({name}.{lanes})")
-    return function
-
-
-def _together(types: Sequence[Any]) -> Any:
-    return types[0] if len(types) == 1 else ir.LiteralStructType(types)
-
-
-def _bytes(character: str) -> int:
-    return 8 if _TYPES[character] in ("double", "i64") else 4
-
-
-@functools.cache
-def _text(loop: Loop, lanes: int) -> str:
-    """LLVM IR of the function of one element, or of a vector with a mask.
-
-    Elements that are masked off, of whatever value, never get to the function: not all of them end for all numbers. The
-    elements up to the last one that is wanted are computed, with the first one in place of those in between.
-    """
-    name = f"{loop.symbol}.call" + (f".{lanes}" if lanes > 1 else "")
-    characters = loop.operands + loop.results
-    count, first = len(characters), len(loop.operands)
-
-    def whole(type_: str, times: int = 1) -> str:
-        return f"<{lanes * times} x {type_}>" if lanes * times > 1 else type_
-
-    def mask(*numbers: int) -> str:
-        return f"<{len(numbers)} x i32> <{', '.join(f'i32 {n}' for n in numbers)}>"
-
-    operands, results = ([_TYPES[c] for c in _flat(part)] for part in (loop.operands, loop.results))
-    parameters = [f"{whole(t)} %x{k}" for k, t in enumerate(operands)] + [f"{whole('i1')} %mask"] * (lanes > 1)
-    #: What is in memory: complex numbers with their parts side by side.
-    types = [whole(_TYPES[_PARTS.get(c, c)], 2 if c in _PARTS else 1) for c in characters]
-    lines = [f"%place{k} = alloca {t}" for k, t in enumerate(types)]
-    lines += [f"%table = alloca [{count} x ptr]", f"%steps = alloca [{count} x i64]", "%count = alloca i64"]
-    if lanes > 1:
-        lines += [
-            f"%bits = bitcast <{lanes} x i1> %mask to i{lanes}",
-            f"%before = call i{lanes} @llvm.cttz.i{lanes}(i{lanes} %bits, i1 false)",
-            f"%after = call i{lanes} @llvm.ctlz.i{lanes}(i{lanes} %bits, i1 false)",
-            f"%last = sub i{lanes} {lanes}, %after",
-            f"%number = zext i{lanes} %last to i64",
-            "store i64 %number, ptr %count",
-        ]
-        for k, t in enumerate(operands):
-            v = whole(t)
-            lines += [
-                f"%first{k} = extractelement {v} %x{k}, i{lanes} %before",
-                f"%one{k} = insertelement {v} poison, {t} %first{k}, i64 0",
-                f"%all{k} = shufflevector {v} %one{k}, {v} poison, <{lanes} x i32> zeroinitializer",
-                f"%wanted{k} = select {whole('i1')} %mask, {v} %x{k}, {v} %all{k}",
-            ]
-    else:
-        lines.append("store i64 1, ptr %count")
-    given = "%wanted" if lanes > 1 else "%x"
-    n = 0
-    for k, c in enumerate(loop.operands):
-        if c not in _PARTS:
-            lines.append(f"store {types[k]} {given}{n}, ptr %place{k}")
-            n += 1
-            continue
-        v = whole(operands[n])
-        if lanes > 1:
-            order = mask(*(i + j for i in range(lanes) for j in (0, lanes)))
-            lines.append(f"%both{k} = shufflevector {v} {given}{n}, {v} {given}{n + 1}, {order}")
-        else:
-            lines.append(f"%re{k} = insertelement {types[k]} poison, {v} {given}{n}, i64 0")
-            lines.append(f"%both{k} = insertelement {types[k]} %re{k}, {v} {given}{n + 1}, i64 1")
-        lines.append(f"store {types[k]} %both{k}, ptr %place{k}")
-        n += 2
-    for k, c in enumerate(characters):
-        lines += [
-            f"%table{k} = getelementptr ptr, ptr %table, i64 {k}",
-            f"store ptr %place{k}, ptr %table{k}",
-            f"%steps{k} = getelementptr i64, ptr %steps, i64 {k}",
-            f"store i64 {sum(map(_bytes, _flat(c)))}, ptr %steps{k}",
-        ]
-    data = f'@"{loop.symbol}.data"' if loop.data else "null"
-    lines.append(f'call void @"{loop.symbol}"(ptr %table, ptr %count, ptr %steps, ptr {data})')
-    n = 0
-    for k, c in enumerate(loop.results, first):
-        if c not in _PARTS:
-            lines.append(f"%out{n} = load {types[k]}, ptr %place{k}")
-            n += 1
-            continue
-        lines.append(f"%out.both{k} = load {types[k]}, ptr %place{k}")
-        for j in range(2):
-            if lanes > 1:
-                order = mask(*range(j, 2 * lanes, 2))
-                lines.append(f"%out{n} = shufflevector {types[k]} %out.both{k}, {types[k]} poison, {order}")
-            else:
-                lines.append(f"%out{n} = extractelement {types[k]} %out.both{k}, i64 {j}")
-            n += 1
-    out, result = whole(results[0]), "%out0"
-    if len(results) > 1:
-        out, result = f"{{{', '.join(map(whole, results))}}}", "poison"
-        for k, t in enumerate(results):
-            lines.append(f"%result{k} = insertvalue {out} {result}, {whole(t)} %out{k}, {k}")
-            result = f"%result{k}"
-    body = "\n  ".join([*lines, f"ret {out} {result}"])
-    attributes = "noinline nounwind willreturn memory(none)"
-    return f'define internal {out} @"{name}"({", ".join(parameters)}) {attributes} VARIANTS {{\n  {body}\n}}\n'
