@@ -91,6 +91,16 @@ def test_derivatives(f: Any):
     np.testing.assert_allclose(jit(g)(X[:700]), g(X[:700]), rtol=1e-9, atol=1e-9)
 
 
+def test_of_empty_arrays():
+    def f(x: Any, s: Any) -> Any:
+        x[:, 0:0] += np.sin(np.sum(s))
+        return x, np.exp(s)[:, None] * np.zeros((2, 3, 0)), np.exp(x[:, :0]) + 1.0
+
+    x, s = np.ones((2, 3)), np.ones(3)
+    for actual, expected in zip(jit(f)(x, s), f(x, s), strict=True):
+        np.testing.assert_allclose(actual, expected)
+
+
 def test_writes_in_place_stay_in_place():
     def f(x: Any) -> Any:
         y = np.exp(x)

@@ -112,5 +112,5 @@ def _inner(shape: Sequence[int], operand: Sequence[int]) -> int:
     for k, n in enumerate(reversed(shape)):
         if k < len(operand) and operand[-1 - k] != 1:
             break
-        passes *= n
+        passes *= max(1, n)
     return passes
