@@ -18,6 +18,7 @@ import ctypes
 import ctypes.util
 import functools
 import itertools
+import operator
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -197,11 +198,11 @@ def _einsum(*operands: Pair, subscripts: str, **params: Any) -> Pair | None:
     for choice in range(2 ** len(operands)):
         imaginary = [bool(choice >> k & 1) for k in range(len(operands))]
         chosen = [x.im if i else x.re for x, i in zip(operands, imaginary, strict=True)]
-        if all(isinstance(x, Value) for x in chosen):
+        if all(isinstance(x, Value) or x != 0 for x in chosen):
             product = contraction.einsum(*chosen, subscripts=subscripts, **params)
             turns = sum(imaginary)  # iᵏ
             terms_of[turns % 2].append(-product if turns % 4 > 1 else product)
-    return Pair(*(functools.reduce(lambda a, b: a + b, terms) for terms in terms_of))
+    return Pair(*(functools.reduce(operator.add, terms, 0.0) for terms in terms_of))
 
 
 # Functions of the C library ------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from wengert.rules import indexing, joining, structural
 _I64 = ir.IntType(64)
 _I8P = ir.IntType(8).as_pointer()
 _SHORT = 32  # elements
-_NEGLIGIBLE = 200  # times the time with vectors; without them it is up to eight times of that
+_NEGLIGIBLE = 200  # times what it would take with vectors; as LLVM translates it at once, that is some ten times more
 _FEW = 8
 _REASSOCIATE = ("reassoc", "contract")
 _COMBINE = {"add": e.add, "multiply": e.multiply, "maximum": e.maximum, "minimum": e.minimum}
@@ -85,6 +85,7 @@ class KernelWriter:
         self.plan, self.kernel = plan, kernel
         self.over: dict[Variable, Variable] = {}
         self.inline = False  # into where it is called, as far as one thread does it
+        self.at_once = False  # translated without being optimised
         self.leaves: list[Variable] = []
         self.outside: set[Any] = set()
         self.uses: dict[Box, Uses] = {}
@@ -424,6 +425,8 @@ class KernelWriter:
         function = self.function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), self.name)
         function.linkage = "internal"
         function.attributes.add("alwaysinline" if self.inline and self.split is None else "noinline")
+        if self.at_once:
+            function.attributes.add("optnone")
         function.attributes.add("nounwind")
         for argument in function.args[: len(self.leaves) + len(results)]:
             argument.add_attribute("noalias")
@@ -441,13 +444,18 @@ class KernelWriter:
             self.function = parallel.write_launcher(self.module, function, self.split, partials)
         return self.function
 
-    def is_short(self, others: float) -> bool:
-        """Whether vectors are not worth compiling, next to other steps that take so many nanoseconds."""
+    @property
+    def is_short(self) -> bool:
+        """Whether vectors take longer to compile than they can save in one run."""
+        return math.prod(self.kernel.space) <= _SHORT
+
+    def is_negligible(self, others: float) -> bool:
+        """Whether it does not matter how long it takes next to other steps, which take so many nanoseconds."""
         elements = math.prod(self.kernel.space)
-        if elements <= _SHORT or not others:
-            return elements <= _SHORT
+        if elements * parallel.MEMORY_COST * _NEGLIGIBLE > others:
+            return False
         self.pieces()
-        return elements * max(map(self._element_cost, self.uses)) * _NEGLIGIBLE <= others
+        return elements * max(map(self._element_cost, self.uses), default=0.0) * _NEGLIGIBLE <= others
 
     def is_tiny(self) -> bool:
         """Whether it stores a few elements only, and needs no loops."""

@@ -132,8 +132,10 @@ class Schedule:
             writer = products.ProductWriter(step, unit.module, next(unit.names))
         elif isinstance(step, Kernel):
             writer = self._kernel_writer(step)
-            writer.inline = once and len(self.plan.steps) <= _FEW_STEPS  # LLVM takes about 1 ms for each function
-            library = unit.scalar_library if once and writer.is_short(self.product_time) else unit.library
+            writer.at_once = once and writer.is_negligible(self.product_time)
+            # LLVM takes about 1 ms for each function that is not inlined.
+            writer.inline = once and len(self.plan.steps) <= _FEW_STEPS and not writer.at_once
+            library = unit.scalar_library if writer.at_once or (once and writer.is_short) else unit.library
             writer.begin(unit.module, library, next(unit.names))
             if writer.is_tiny():
                 return writer
