@@ -157,7 +157,7 @@ def _power(x: Pair, y: Pair) -> Pair | None:
     zero = _is_zero(x)
     result = Pair(e.where(zero, at_zero, general.re), e.where(zero, at_zero, general.im))
     for number, power in {0: Pair(1.0, 0.0), **products}.items():
-        equal = _is_zero(Pair(y.re - number, y.im))
+        equal = e.logical_and(e.equal(y.re, number), e.equal(y.im, 0.0))
         result = Pair(e.where(equal, power.re, result.re), e.where(equal, power.im, result.im))
     return result
 
@@ -308,60 +308,59 @@ def _astype(x: Pair, *, dtype: np.dtype[Any]) -> Any:
 #: For each operation, a function of the parts of its operands (of all, or of the first few or last few as the slice
 #: says: the others are masks and indices), which gives the parts of the result, a real result, or None.
 PARTS: dict[Primitive, tuple[Callable[..., Any], slice]] = {
-    primitive: (function, slice(None))
-    for primitive, function in (
-        (e.add, lambda x, y: Pair(x.re + y.re, x.im + y.im)),
-        (e.subtract, lambda x, y: Pair(x.re - y.re, x.im - y.im)),
-        (e.multiply, _multiply),
-        (c.tangent_product, _multiply),
-        (c.strong_multiply, _strong_multiply),
-        (e.divide, _divide),
-        (e.negative, lambda x: Pair(-x.re, -x.im)),
-        (e.positive, lambda x: x),
-        (c.conj, lambda x: Pair(x.re, -x.im)),
-        (e.reciprocal, _reciprocal),
-        (e.square, lambda x: _multiply(x, x)),
-        (e.power, _power),
-        (e.absolute, lambda x: e.hypot(x.re, x.im)),
-        (e.sign, _sign),
-        (e.exp, _exp),
-        (e.expm1, _expm1),
-        (e.log1p, _log1p),
-        (e.log2, _function(e.log, float(np.log2(np.e)))),
-        (e.log10, _function(e.log, float(np.log10(np.e)))),
-        *((primitive, _function(primitive)) for primitive in _LIBRARY if primitive is not e.power),
-        (e.rint, lambda x: Pair(e.rint(x.re), e.rint(x.im))),
-        (e.isnan, _both(e.isnan, e.logical_or)),
-        (e.isinf, _both(e.isinf, e.logical_or)),
-        (e.isfinite, _both(e.isfinite, e.logical_and)),
-        (e.equal, _both(e.equal, e.logical_and)),
-        (e.not_equal, _both(e.not_equal, e.logical_or)),
-        (e.less, _compare(e.less)),
-        (e.less_equal, _compare(e.less_equal)),
-        (e.greater, _compare(e.greater)),
-        (e.greater_equal, _compare(e.greater_equal)),
-        (e.logical_not, _is_zero),
-        (e.logical_and, lambda x, y: e.logical_not(e.logical_or(_is_zero(x), _is_zero(y)))),
-        (e.logical_or, lambda x, y: e.logical_not(e.logical_and(_is_zero(x), _is_zero(y)))),
-        (e.logical_xor, lambda x, y: e.logical_xor(_is_zero(x), _is_zero(y))),
-        (c.astype, _astype),
-        (c.reduce_sum, _each(c.reduce_sum)),
-        (c.broadcast_to, _each(c.broadcast_to)),
-        (structural.transpose, _each(structural.transpose)),
-        (joining.concatenate, _each(joining.concatenate)),
-        (joining.stack, _each(joining.stack)),
-        (reductions.cumsum, _each(reductions.cumsum)),
-        (reductions.reduce_any, lambda x, **params: reductions.reduce_any(e.logical_not(_is_zero(x)), **params)),
-        (reductions.reduce_all, lambda x, **params: reductions.reduce_all(e.logical_not(_is_zero(x)), **params)),
-        (contraction.matmul, _matmul),
-        (contraction.einsum, _einsum),
-    )
-} | {
     e.where: (_each(e.where), slice(1, None)),
     indexing.index: (_each(indexing.index), slice(0, 1)),
     indexing.index_add: (_each(indexing.index_add), slice(0, 2)),
     indexing.index_update: (_each(indexing.index_update), slice(0, 2)),
 }
+_of_all: tuple[tuple[Any, Callable[..., Any]], ...] = (
+    (e.add, lambda x, y: Pair(x.re + y.re, x.im + y.im)),
+    (e.subtract, lambda x, y: Pair(x.re - y.re, x.im - y.im)),
+    (e.multiply, _multiply),
+    (c.tangent_product, _multiply),
+    (c.strong_multiply, _strong_multiply),
+    (e.divide, _divide),
+    (e.negative, lambda x: Pair(-x.re, -x.im)),
+    (e.positive, lambda x: x),
+    (c.conj, lambda x: Pair(x.re, -x.im)),
+    (e.reciprocal, _reciprocal),
+    (e.square, lambda x: _multiply(x, x)),
+    (e.power, _power),
+    (e.absolute, lambda x: e.hypot(x.re, x.im)),
+    (e.sign, _sign),
+    (e.exp, _exp),
+    (e.expm1, _expm1),
+    (e.log1p, _log1p),
+    (e.log2, _function(e.log, float(np.log2(np.e)))),
+    (e.log10, _function(e.log, float(np.log10(np.e)))),
+    *((primitive, _function(primitive)) for primitive in _LIBRARY if primitive is not e.power),
+    (e.rint, lambda x: Pair(e.rint(x.re), e.rint(x.im))),
+    (e.isnan, _both(e.isnan, e.logical_or)),
+    (e.isinf, _both(e.isinf, e.logical_or)),
+    (e.isfinite, _both(e.isfinite, e.logical_and)),
+    (e.equal, _both(e.equal, e.logical_and)),
+    (e.not_equal, _both(e.not_equal, e.logical_or)),
+    (e.less, _compare(e.less)),
+    (e.less_equal, _compare(e.less_equal)),
+    (e.greater, _compare(e.greater)),
+    (e.greater_equal, _compare(e.greater_equal)),
+    (e.logical_not, _is_zero),
+    (e.logical_and, lambda x, y: e.logical_not(e.logical_or(_is_zero(x), _is_zero(y)))),
+    (e.logical_or, lambda x, y: e.logical_not(e.logical_and(_is_zero(x), _is_zero(y)))),
+    (e.logical_xor, lambda x, y: e.logical_xor(_is_zero(x), _is_zero(y))),
+    (c.astype, _astype),
+    (c.reduce_sum, _each(c.reduce_sum)),
+    (c.broadcast_to, _each(c.broadcast_to)),
+    (structural.transpose, _each(structural.transpose)),
+    (joining.concatenate, _each(joining.concatenate)),
+    (joining.stack, _each(joining.stack)),
+    (reductions.cumsum, _each(reductions.cumsum)),
+    (reductions.reduce_any, lambda x, **params: reductions.reduce_any(e.logical_not(_is_zero(x)), **params)),
+    (reductions.reduce_all, lambda x, **params: reductions.reduce_all(e.logical_not(_is_zero(x)), **params)),
+    (contraction.matmul, _matmul),
+    (contraction.einsum, _einsum),
+)
+PARTS.update((primitive, (function, slice(None))) for primitive, function in _of_all)
 
 
 def in_parts(op: Operation) -> Program | None:

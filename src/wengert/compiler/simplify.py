@@ -388,8 +388,8 @@ def _parts(b: Builder, p: Primitive, inputs: tuple[Atom, ...], params: Any) -> A
         return None
     if p is c.reshape:
         return b.one(e.from_parts, *(b.one(c.reshape, a, **params) for a in op.inputs))
-    part = op.inputs[p is c.imag]
-    return part if _type(part) == ArrayType(_type(inputs[0]).shape, part_dtype(_type(inputs[0]).dtype)) else None
+    part, whole = op.inputs[p is c.imag], _type(inputs[0])
+    return part if _type(part) == (whole.shape, part_dtype(whole.dtype)) else None
 
 
 def _part_types(p: Primitive, inputs: tuple[Atom, ...]) -> list[ArrayType] | None:
