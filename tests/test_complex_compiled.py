@@ -195,3 +195,5 @@ def test_a_literal_keeps_the_precision_of_the_array():
     z = Z[:5].astype(np.complex64)
     for f in (lambda z: z * 2j, lambda z: z + 1, lambda z: np.exp(z) / 3, lambda z: np.where(z.real > 0, z, 0.5j)):
         assert_same(wg.jit(f)(z), f(z))
+    for f in (lambda z: z / np.float32(0.3), lambda z: np.complex64(0.1 + 0.2j) / z, lambda z: z * np.float32(0.3)):
+        assert_same(wg.jit(f)(Z[:5]), f(Z[:5]))

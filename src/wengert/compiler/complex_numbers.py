@@ -403,9 +403,11 @@ def _converted(x: Pair, dtype: np.dtype[Any] | None) -> Pair:
     """The same numbers in another precision; Python's take on that of the others."""
 
     def cast(part: Any) -> Any:
-        return c.astype(part, dtype=dtype) if isinstance(part, Value) and dtype_of(part) != dtype else part
+        if dtype is None or not isinstance(part, (Value, np.generic)) or dtype_of(part) == dtype:
+            return part
+        return c.astype(part, dtype=dtype) if isinstance(part, Value) else dtype.type(part)
 
-    return x if dtype is None else Pair(cast(x.re), cast(x.im))
+    return Pair(cast(x.re), cast(x.im))
 
 
 def _of_type(x: Any, type_: ArrayType) -> Any:
