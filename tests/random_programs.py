@@ -25,7 +25,7 @@ _BINARY = (
     "greater_equal", "not_equal", "logical_and", "logical_or", "floor_divide", "remainder", "fmax", "copysign",
     "logaddexp", "bitwise_and", "bitwise_xor",
 )  # fmt: skip
-_REDUCTIONS = ("sum", "sum", "sum", "prod", "max", "min", "mean", "any", "all", "argmax", "var")
+_REDUCTIONS = ("sum", "sum", "sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin", "var")
 _NUMBERS = (
     "2", "-1", "0.5", "3.0", "0", "-0.0", "1", "1e3", "np.inf", "np.nan", "True", "np.float32(0.3)", "np.int64(3)",
 )  # fmt: skip
@@ -200,6 +200,29 @@ class _Drawing:
             axis = self.one_of(*range(self.values[i].ndim))
             self.try_line(f"np.{self.one_of('cumsum', 'cumprod', 'sort')}(v{i}, axis={axis})")
 
+    def order(self) -> None:
+        i = self.pick(lambda v: v.ndim > 0 and v.dtype.kind != "c")
+        if i is None:
+            return
+        v, other = self.values[i], self.pick(lambda v: v.dtype.kind != "c")
+        axis = self.one_of(*range(v.ndim))
+        kind = self.one_of("argsort", "search", "chosen", "median", "partition")
+        if kind == "argsort":
+            self.try_line(f"np.argsort(v{i}, axis={axis}, kind='stable')")
+        elif kind == "search":
+            side = self.one_of("left", "right")
+            self.try_line(f"np.searchsorted(np.sort(np.ravel(v{i})), v{other}, side='{side}')")
+        elif kind == "chosen":
+            name = self.one_of("argmax", "argmin")
+            self.try_line(f"np.take_along_axis(v{i}, np.{name}(v{i}, axis={axis}, keepdims=True), axis={axis})")
+        elif np.unique(v).size == v.size and v.dtype.kind == "f":  # which of equal elements is chosen is left open
+            middle = v.shape[axis] // 2
+            self.try_line(
+                f"np.median(v{i}, axis={axis})"
+                if kind == "median"
+                else f"np.take(np.partition(v{i}, {middle}, axis={axis}), {middle}, axis={axis})"
+            )
+
     def join(self) -> None:
         parts = ", ".join(f"v{self.pick()}" for _ in range(self.one_of(2, 2, 3)))
         axis = self.one_of(0, 0, 1, -1)
@@ -249,7 +272,7 @@ class _Drawing:
         kinds = [
             self.unary, self.unary, self.binary, self.binary, self.binary, self.where, self.cast, self.index,
             self.index, self.write, self.write, self.write, self.reduce, self.reduce, self.join, self.join_itself,
-            self.shape, self.shape, self.product, self.scan,
+            self.shape, self.shape, self.product, self.scan, self.order,
         ]  # fmt: skip
         for _ in range(self.draw(st.integers(2, 10))):
             kinds[self.draw(st.integers(0, len(kinds) - 1))]()

@@ -20,9 +20,11 @@ from wengert.core.program import Literal, Operation, Variable
 from wengert.core.values import ArrayType
 from wengert.rules import reductions
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-#: Bytes of the vectors of candidates for an extremum, and the length from which it is looked for like this.
+_I1, _I32, _I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+#: Bytes of the vectors of candidates for an extremum, the number of vectors in a block, and the length from which it is
+#: looked for like this.
 _VECTOR_BYTES = 128
+_ROWS = 8
 _LONG = 256
 
 
@@ -145,16 +147,15 @@ class ExtremumWriter(LaneWriter):
         value, position = self.frame.slot(memory_type(self.dtype)), self.frame.slot(_I64)
         for lane, number in self.lanes():
             if self.length >= _LONG:
-                done = self._by_vectors(lane, value, position)
+                self._by_vectors(lane, value, position)
             else:
                 b.store(self.load(lane), value)
                 b.store(ir.Constant(_I64, 0), position)
-                done = 1
-            for i in self.count(done, self.length):
-                new, old = self.load(b.add(lane, i)), b.load(value)
-                found = self._is_better(new, old)
-                b.store(b.select(found, new, old), value)
-                b.store(b.select(found, i, b.load(position)), position)
+                for i in self.count(1, self.length):
+                    new, old = self.load(b.add(lane, i)), b.load(value)
+                    found = self._is_better(new, old)
+                    b.store(b.select(found, new, old), value)
+                    b.store(b.select(found, i, b.load(position)), position)
             self.writer.store(self.out, number, b.load(position))
 
     def _is_better(self, new: Register, old: Register) -> Register:
@@ -172,52 +173,90 @@ class ExtremumWriter(LaneWriter):
             for i in self.count(1, self.length):
                 row = b.add(start, self.times(i, self.inner))
                 for j in self.count(0, self.inner):
-                    new, place, own = (
-                        self.load(b.add(row, j)),
-                        b.gep(best.pointer, [j], inbounds=True),
-                        b.add(result, j),
-                    )
+                    new, own = self.load(b.add(row, j)), b.add(result, j)
+                    place = b.gep(best.pointer, [j], inbounds=True)
                     old = b.load(place)
                     found = self._is_better(new, old)
                     b.store(b.select(found, new, old), place)
                     self.writer.store(self.out, own, b.select(found, i, self.writer.load(self.out, own)))
 
-    def _by_vectors(self, lane: Register, value: Register, position: Register) -> int:
-        """Find the extremum of the whole vectors of a lane; return how many elements these are."""
-        b = self.builder
-        count = _VECTOR_BYTES // max(4, self.dtype.itemsize)
-        word = ir.IntType(max(32, self.dtype.itemsize * 8))
-        vector, words = ir.VectorType(memory_type(self.dtype), count), ir.VectorType(word, count)
-        start = b.gep(self.x.pointer, [lane], inbounds=True)
+    def _by_vectors(self, lane: Register, value: Register, position: Register) -> None:
+        """Find the extremum of a lane, in blocks of which the last one may overlap with the one before.
 
-        def load(i: Register) -> Register:
-            place = b.bitcast(b.gep(start, [self.times(i, count)], inbounds=True), vector.as_pointer())
+        For each element of a vector, the best one of all blocks and the start of its block are kept; the place in the
+        block is looked for in the end.
+        """
+        b, is_float = self.builder, self.dtype.kind == "f"
+        count = _VECTOR_BYTES // max(4, self.dtype.itemsize)
+        vector, words = ir.VectorType(memory_type(self.dtype), count), ir.VectorType(_I32, count)
+        size = count * _ROWS
+        last = ir.Constant(_I64, self.length - size)
+
+        def load(offset: Register) -> Register:
+            place = b.bitcast(b.gep(self.x.pointer, [offset], inbounds=True), vector.as_pointer())
             return b.load(place, align=self.dtype.itemsize)
 
-        best, where = self.frame.slot(vector), self.frame.slot(words)  # where: number of the vector
-        b.store(load(ir.Constant(_I64, 0)), best)
+        best, where, own = self.frame.slot(vector), self.frame.slot(words), self.frame.slot(vector)
+        invalid = self.frame.slot(ir.VectorType(_I1, count))  # where there are NaNs in the block
+        b.store(load(lane), best)
         b.store(ir.Constant(words, None), where)
-        undefined, zeros = ir.Constant(words, ir.Undefined), ir.Constant(ir.VectorType(_I32, count), None)
-        for i in self.count(1, self.length // count):
-            new, old = load(i), b.load(best)
+        for k in self.count(0, -(-self.length // size)):
+            start = self.times(k, size)
+            start = b.select(b.icmp_signed("<", start, last), start, last)
+            row = b.add(lane, start)
+            b.store(load(row), own)
+            if is_float:
+                b.store(b.fcmp_unordered("uno", b.load(own), b.load(own)), invalid)
+            for i in self.count(1, _ROWS):
+                new, old = load(b.add(row, self.times(i, count))), b.load(own)
+                if is_float:
+                    found = b.fcmp_ordered(">" if self.largest else "<", new, old)
+                    b.store(b.or_(b.load(invalid), b.fcmp_unordered("uno", new, new)), invalid)
+                else:
+                    found = self._is_better(new, old)
+                b.store(b.select(found, new, old), own)
+            new, old = b.load(own), b.load(best)
+            if is_float:
+                new = b.select(b.load(invalid), ir.Constant(vector, [float("nan")] * count), new)
             found = self._is_better(new, old)
             b.store(b.select(found, new, old), best)
-            number = b.insert_element(undefined, b.trunc(i, word), ir.Constant(_I32, 0))
-            b.store(b.select(found, b.shuffle_vector(number, undefined, zeros), b.load(where)), where)
+            undefined = ir.Constant(words, ir.Undefined)
+            number = b.insert_element(undefined, b.trunc(start, _I32), ir.Constant(_I32, 0))
+            number = b.shuffle_vector(number, undefined, ir.Constant(words, None))
+            b.store(b.select(found, number, b.load(where)), where)
         candidates = []
-        for slot, element in ((best, vector.element), (where, word)):
+        for slot in (best, where):
             copy = self.frame.slot(slot.type.pointee)
             b.store(b.load(slot), copy)
-            candidates.append(b.bitcast(copy, element.as_pointer()))
-        for k in self.count(0, count):  # the best one of them; of equal ones, the first
+            candidates.append(b.bitcast(copy, slot.type.pointee.element.as_pointer()))
+        for k in self.count(0, count):  # the best one of them; of equal ones, that of the first block
             new, number = (b.load(b.gep(p, [k], inbounds=True)) for p in candidates)
-            own = b.add(self.times(b.zext(number, _I64), count), k)
+            block = b.zext(number, _I64)
             old, before = b.load(value), b.load(position)
-            tied = b.and_(b.not_(self._is_better(old, new)), b.icmp_signed("<", own, before))
+            tied = b.and_(b.not_(self._is_better(old, new)), b.icmp_signed("<", block, before))
             taken = b.or_(b.icmp_signed("==", k, ir.Constant(_I64, 0)), b.or_(self._is_better(new, old), tied))
             b.store(b.select(taken, new, old), value)
-            b.store(b.select(taken, own, before), position)
-        return self.length // count * count
+            b.store(b.select(taken, block, before), position)
+        self._go_to(lane, b.load(value), position)
+
+    def _go_to(self, lane: Register, value: Register, position: Register) -> None:
+        """Increase a position to that of the next element that is equal to a value."""
+        b = self.builder
+        look, following, done = (b.append_basic_block(name) for name in ("look", "following", "done"))
+        b.branch(look)
+        b.position_at_end(look)
+        place = b.load(position)
+        x = self.load(b.add(lane, place))
+        if self.dtype.kind == "f":
+            both = b.and_(b.fcmp_unordered("uno", x, x), b.fcmp_unordered("uno", value, value))
+            found = b.or_(b.fcmp_ordered("==", x, value), both)
+        else:
+            found = b.icmp_unsigned("==", x, value)
+        b.cbranch(found, done, following)
+        b.position_at_end(following)
+        b.store(b.add(place, ir.Constant(_I64, 1)), position)
+        b.branch(look)
+        b.position_at_end(done)
 
 
 class SearchWriter(LaneWriter):
