@@ -70,16 +70,8 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     if not any_traced((a, kwargs)):
         return on_plain(np.pad, a, pad_width, mode, **kwargs)
     widths = _widths(pad_width, len(shape))
-    if mode not in _KEYWORDS:
-        raise ValueError(f"mode '{mode}' is not supported")
-    if set(kwargs) - _KEYWORDS[mode]:
-        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {set(kwargs) - _KEYWORDS[mode]}")
-    if mode not in ("constant", "empty"):
-        for axis, width in enumerate(widths):
-            if not shape[axis] and any(width):
-                raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
-    values = kwargs.get("constant_values", kwargs.get("end_values", 0))
-    values = _pairs(values, len(shape))
+    _check_mode(mode, kwargs, shape, widths)
+    values = _pairs(kwargs.get("constant_values", kwargs.get("end_values", 0)), len(shape))
     lengths = _lengths(kwargs.get("stat_length"), len(shape))
     odd = kwargs.get("reflect_type", "even") == "odd"
     for axis, (before, after) in enumerate(widths):
@@ -93,20 +85,32 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
             case "maximum" | "minimum" | "mean" | "median":
                 sides = [_statistic(_STATISTICS[mode], a, axis, k, lengths[axis][k]) for k in (0, 1)]
             case "reflect" | "symmetric" if odd and shape[axis] > 1:
-                sides = [
-                    _reflected_odd(a, axis, positions, mode == "symmetric")
-                    for positions in (np.arange(-before, 0), shape[axis] + np.arange(after))
-                ]
+                places = (np.arange(-before, 0), shape[axis] + np.arange(after))
+                sides = [_reflected_odd(a, axis, i, mode == "symmetric") for i in places]
             case _:
                 a = a[on_axis(axis, np.pad(np.arange(shape[axis]), (before, after), mode=mode))]
                 continue
-        rest = list(shape_of(a))
-        parts = []
-        for side, width in zip(sides, (before, after), strict=True):
-            rest[axis] = width
-            parts.append(broadcast_to(cast_kept(side, dtype_of(a)), tuple(rest)))
-        a = concatenate([parts[0], a, parts[1]], axis=axis)
+        a = _between(a, axis, sides, (before, after))
     return a if any(before or after for before, after in widths) else copy(a)
+
+
+def _check_mode(mode: str, kwargs: dict[str, Any], shape: tuple[int, ...], widths: list[tuple[int, int]]) -> None:
+    if mode not in _KEYWORDS:
+        raise ValueError(f"mode '{mode}' is not supported")
+    if set(kwargs) - _KEYWORDS[mode]:
+        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {set(kwargs) - _KEYWORDS[mode]}")
+    for axis, width in enumerate(widths):
+        if not shape[axis] and any(width) and mode not in ("constant", "empty"):
+            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
+
+
+def _between(a: Any, axis: int, sides: list[Any], widths: tuple[int, int]) -> Any:
+    """Put something on both sides of an array."""
+    rest, parts = list(shape_of(a)), []
+    for side, width in zip(sides, widths, strict=True):
+        rest[axis] = width
+        parts.append(broadcast_to(cast_kept(side, dtype_of(a)), tuple(rest)))
+    return concatenate([parts[0], a, parts[1]], axis=axis)
 
 
 def _lengths(stat_length: Any, rank: int) -> list[tuple[Any, Any]]:
