@@ -6,7 +6,6 @@ same memory, so C = A B is computed as Cᵀ = Bᵀ Aᵀ. A transposed operand co
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import scipy.linalg.cython_blas as cython_blas
 from llvmlite import ir
 
+from wengert.compiler import capsules
 from wengert.compiler.lowering import Register
 from wengert.core.program import Operation, Variable
 from wengert.rules import contraction, structural
@@ -24,16 +24,6 @@ _I64 = ir.IntType(64)
 _ROUTINES = {"f8": ("dgemm", ir.DoubleType()), "f4": ("sgemm", ir.FloatType())}
 
 
-def routine_address(name: str, library: Any = cython_blas) -> int:
-    """Address of a Fortran routine of BLAS, or of another library that SciPy exports in this way."""
-    capsule = library.__pyx_capi__[name]
-    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
-    get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", ctypes.pythonapi)
-    )
-    return int(get(capsule, get_name(capsule)))
-
-
 def _symbol(name: str) -> str:
     return f"wengert.blas.{name}"
 
@@ -41,7 +31,7 @@ def _symbol(name: str) -> str:
 @functools.cache
 def symbols() -> dict[str, int]:
     """Addresses of the routines by the names under which compiled code calls them."""
-    return {_symbol(name): routine_address(name) for name, _ in _ROUTINES.values()}
+    return {_symbol(name): capsules.address(name, cython_blas) for name, _ in _ROUTINES.values()}
 
 
 class Factor(NamedTuple):

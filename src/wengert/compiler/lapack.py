@@ -17,7 +17,7 @@ import scipy.linalg.cython_blas as cython_blas
 import scipy.linalg.cython_lapack as cython_lapack
 from llvmlite import ir
 
-from wengert.compiler.blas import routine_address
+from wengert.compiler import capsules
 from wengert.compiler.frame import FIRST_OPERATION, Memory, Unit, begin
 from wengert.compiler.lowering import Emitter, Register, memory_type
 from wengert.compiler.sequential import Sequential
@@ -47,7 +47,7 @@ def symbols() -> dict[str, int]:
     """Addresses of the routines by the names under which compiled code calls them."""
     libraries = dict.fromkeys(_LAPACK, cython_lapack) | dict.fromkeys(("trsm", "gemm"), cython_blas)
     return {
-        f"wengert.lapack.{letter}{name}": routine_address(letter + name, library)
+        f"wengert.lapack.{letter}{name}": capsules.address(letter + name, library)
         for letter in _LETTERS.values()
         for name, library in libraries.items()
     }

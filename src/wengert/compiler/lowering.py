@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from wengert.compiler import bits, integers, ufuncs
+from wengert.compiler import bits, inner_loops, integers, ufuncs
 from wengert.compiler.vector_math import MathLibrary
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
@@ -423,7 +423,7 @@ def emit_element(
         return read(operands[0], out_dtype)
     row = _row(primitive)
     if row is None:
-        return ufuncs.emit(em, primitive, [(read(o, o[1]), o[1]) for o in operands], out_dtype)
+        return inner_loops.emit(em, primitive, [(read(o, o[1]), o[1]) for o in operands], out_dtype)
     where, emit, _ = row
     if primitive is e.ldexp:
         return emit(em, [read(operands[0], out_dtype), read(operands[1], np.dtype(np.int64))], out_dtype)

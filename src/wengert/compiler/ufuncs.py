@@ -4,15 +4,14 @@ A ufunc has an inner loop in C for each of its signatures, such as ``d->d`` or `
 operands and results, how many elements there are, and strides. It can be called without Python, and the numbers are
 those of SciPy bit for bit.
 
-For real numbers in double precision `scipy.special.cython_special` has C functions of single numbers, too. An inner loop
-needs some 10 ns for itself, besides what its elements take, which for cheap functions is much. So for these (`SINGLE`)
-the other function is called if it gives the same numbers, bit for bit, where they are compared.
+For real numbers in double precision `scipy.special.cython_special` has C functions of single numbers, too. An inner
+loop needs some 10 ns for itself, besides what its elements take, which for cheap functions is much. So for these
+(`SINGLE`) the other function is called if it gives the same numbers, bit for bit, where they are compared.
 
 What a primitive has to do with a ufunc is said where it is declared: its function is one, or has one as its attribute
 `ufunc` (`wengert.rules.special.common`). `find` looks for a signature of exactly the dtypes that there are; `expansion`
 converts operands to these, and takes apart what has several results. Machine code calls all by name; `symbols` has the
 addresses.
-
 """
 
 from __future__ import annotations
@@ -149,9 +148,13 @@ def address_of(ufunc: np.ufunc, number: int) -> tuple[int, int] | None:
 
 
 #: The ufuncs for which a function of single numbers may be called: those that take no longer than some 50 ns.
-SINGLE = frozenset(
-    ["agm", "beta", "betaln", "binom", "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "dawsn", "ellipe", "ellipk", "ellipkm1", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "exp10", "expit", "exprel", "gamma", "gammaln", "gammasgn", "huber", "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "j0", "j1", "k0", "k0e", "k1", "k1e", "kl_div", "log_expit", "log_ndtr", "loggamma", "logit", "ndtr", "ndtri", "ndtri_exp", "poch", "powm1", "pseudo_huber", "psi", "radian", "rel_entr", "rgamma", "sindg", "spence", "tandg", "y0", "y1", "zetac"]
-)
+_NAMES = """
+    agm beta betaln binom boxcox boxcox1p cosdg cosm1 cotdg dawsn ellipe ellipk ellipkm1 entr erf erfc erfcinv erfcx
+    erfi erfinv exp10 expit exprel gamma gammaln gammasgn huber i0 i0e i1 i1e inv_boxcox inv_boxcox1p j0 j1 k0 k0e k1
+    k1e kl_div log_expit log_ndtr loggamma logit ndtr ndtri ndtri_exp poch powm1 pseudo_huber psi radian rel_entr rgamma
+    sindg spence tandg y0 y1 zetac
+"""
+SINGLE = frozenset(_NAMES.split())
 _COMPARED = [
     np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.3, -0.3, 2.5, -2.5, 7.25, 30.0, -30.0, 171.5, -171.5, 1e10, 1e300,
     -1e300, 5e-324, -1e-310, 1e-8,
