@@ -27,7 +27,7 @@ from wengert.rules import contraction, determinants, linalg
 
 _I8P = ir.IntType(8).as_pointer()
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_LETTERS = {"f8": "d", "f4": "s"}
+_LETTERS = {"f8": "d", "f4": "s", "c16": "z", "c8": "c"}
 _LAPACK = ("potrf", "getrf", "getrs", "getri")
 _PRIMITIVES = (
     contraction.matmul,
@@ -50,6 +50,7 @@ def symbols() -> dict[str, int]:
         f"wengert.lapack.{letter}{name}": capsules.address(letter + name, library)
         for letter in _LETTERS.values()
         for name, library in libraries.items()
+        if letter in "ds" or name == "trsm"
     }
 
 
@@ -60,6 +61,8 @@ def is_native(op: Operation) -> bool:
     types = [a.type for a in (*op.inputs, *op.outputs)]  # type: ignore[union-attr]
     dtype = types[0].dtype
     if dtype.str[1:] not in _LETTERS or not dtype.isnative or any(t.dtype != dtype or 0 in t.shape for t in types):
+        return False
+    if dtype.kind == "c" and op.primitive is not linalg.solve_triangular:
         return False
     if op.primitive is contraction.matmul:
         x, y, out = types
@@ -89,6 +92,7 @@ class LapackWriter:
         out = op.outputs[0]
         self.number = memory_type(out.type.dtype)
         self.dtype = out.type.dtype
+        self.parts = 2 if self.dtype.kind == "c" else 1  # numbers in memory that an element consists of
         self.size = op.inputs[0].type.shape[-1]
         self.em = writer.em
         stack = math.prod(out.type.shape if op.primitive in _SCALARS else out.type.shape[:-2])
@@ -113,7 +117,7 @@ class LapackWriter:
         """Matrix i of a stack."""
         shape = type_.shape[-2:]
         b = self.writer.builder
-        offset = b.mul(i, ir.Constant(_I64, math.prod(shape) if len(type_.shape) > 2 else 0))
+        offset = b.mul(i, ir.Constant(_I64, math.prod(shape) * self.parts if len(type_.shape) > 2 else 0))
         return Memory(b.gep(pointer, [offset], inbounds=True), ArrayType(shape, type_.dtype), True)
 
     def _product(self, x: Memory, y: Memory, out: Memory) -> None:
@@ -158,8 +162,10 @@ class LapackWriter:
         writer, b, n = self.writer, self.writer.builder, self.size
         if not unit_diagonal:
             for i in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, n)):
-                pivot = writer.load(a, b.mul(i, ir.Constant(_I64, n + 1)))
-                self._stop_if(b.fcmp_ordered("==", pivot, ir.Constant(self.number, 0.0)))
+                first = b.mul(i, ir.Constant(_I64, (n + 1) * self.parts))
+                pivots = [writer.load(a, b.add(first, ir.Constant(_I64, k))) for k in range(self.parts)]
+                zeros = [b.fcmp_ordered("==", x, ir.Constant(self.number, 0.0)) for x in pivots]
+                self._stop_if(functools.reduce(b.and_, zeros))
         writer.in_memory(y, y.type, out)
         columns = y.type.shape[1]
         letters = ("R", "U" if lower else "L", "N", "U" if unit_diagonal else "N")
@@ -228,8 +234,10 @@ class LapackWriter:
                 value = ir.Constant(ir.IntType(8), ord(x))
             else:
                 value = ir.Constant(_I32, x) if isinstance(x, int) else ir.Constant(self.number, x)
-            slot = frame.slot(value.type)
+            slot = frame.slot(value.type, 2)
             b.store(value, slot)
+            if isinstance(x, float) and self.parts == 2:
+                b.store(ir.Constant(self.number, 0.0), b.gep(slot, [ir.Constant(_I64, 1)]))
             passed.append(b.bitcast(slot, _I8P))
         info = frame.slot(_I32)
         if with_info:

@@ -46,6 +46,7 @@ from wengert.rules.linalg import (
     pseudo_inverse,
     real_dtype,
     solve,
+    solve_triangular,
 )
 from wengert.rules.reductions import reduce_all, reduce_any, reduce_max, reduce_prod
 from wengert.rules.spectra import general_spectrum, hermitian_spectrum, singular_spectrum
@@ -86,6 +87,22 @@ def _in_double(op: Operation) -> Form:
         return None
     dtype = np.dtype(complex if any(t.dtype.kind == "c" for t in types) else float)
     return None if all(t.dtype == dtype for t in types) else _in(dtype, op)
+
+
+def _triangular(op: Operation) -> Form:
+    """With as many matrices on both sides, all of one type."""
+    types = _types(op)
+    if types is None or lapack.is_native(op):
+        return None
+    (out,) = (v.type for v in op.outputs)
+    shapes = [(*out.shape[:-2], *t.shape[-2:]) for t in types]
+
+    def form(*values: Any) -> Any:
+        operands = [_cast(x, out.dtype) for x in values]
+        full = [x if shape_of(x) == s else broadcast_to(x, shape=s) for x, s in zip(operands, shapes, strict=True)]
+        return solve_triangular(*full, **op.params)
+
+    return None if all(t == (s, out.dtype) for t, s in zip(types, shapes, strict=True)) else form
 
 
 def _as_signal(op: Operation) -> Form:
@@ -212,6 +229,7 @@ def _cofactors_along(a: Any, b: Any) -> Any:
 FORMS: dict[Primitive, Callable[[Operation], Form]] = {
     **dict.fromkeys(gufuncs.LINEAR_ALGEBRA, _in_double),
     **dict.fromkeys((fft, ifft, rfft, irfft), _as_signal),
+    solve_triangular: _triangular,
     euclidean_norm: _floats_only(_norm),
     pseudo_inverse: _floats_only(_pseudo_inverse),
     hermitian_spectrum: _floats_only(_hermitian_spectrum),
