@@ -93,6 +93,13 @@ def test_complex_matrices(dtype: str, stack: tuple[int, ...]):
     assert_equal_bits(wnp.linalg.det, a)
 
 
+def test_values_without_vectors():
+    for dtype in KINDS:
+        a = numbers(2, 4, 4, dtype=dtype)
+        assert_equal_bits(lambda a: (wnp.linalg.eigvalsh(a), wnp.linalg.eigvalsh(a, "U"), wnp.linalg.svdvals(a)), a)
+    assert_equal_bits(lambda a: (wnp.linalg.eigvals(a), wnp.linalg.svdvals(a[:, :2])), a)
+
+
 def test_mixed_types_and_stacks():
     a, b = numbers(4, 1, 3, 3), numbers(5, 3, 2, dtype="c8")
     assert_equal_bits(wnp.linalg.solve, a, b)

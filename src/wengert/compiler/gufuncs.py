@@ -1,9 +1,9 @@
-"""Decompositions, complex linear algebra and Fourier transforms: machine code calls the inner loops of NumPy's gufuncs.
+"""Decompositions, complex linear algebra and Fourier transforms: machine code calls inner loops of NumPy's gufuncs.
 
-What `numpy.linalg` and `numpy.fft` do with numbers is done by generalised ufuncs, whose inner loops are C functions like
-those of ufuncs (`wengert.compiler.ufuncs`), for matrices or signals in place of elements. They take pointers, sizes and
-strides, so that a transform along any axis needs no copies; they copy their operands before they work on them; and they
-need no Python. Results are those of NumPy bit for bit.
+What `numpy.linalg` and `numpy.fft` do with numbers is done by generalised ufuncs, whose inner loops are C functions
+like those of ufuncs (`wengert.compiler.ufuncs`), for matrices or signals in place of elements. They take pointers,
+sizes and strides, so that a transform along any axis needs no copies; they copy their operands before they work on
+them; and they need no Python. Results are those of NumPy bit for bit.
 
 A gufunc says in its signature, such as ``(m,n),()->(p)``, which axes belong to one of its operations. The others are
 looped over: by the inner loop itself as far as one stride describes them, and by loops around the call else.
@@ -19,7 +19,7 @@ import ctypes
 import functools
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -81,15 +81,18 @@ def _shape(op: Operation) -> tuple[int, ...]:
     return op.inputs[0].type.shape  # type: ignore[union-attr]
 
 
-def _svd(op: Operation) -> list[Row]:
+def _is_wide(op: Operation) -> bool:
     m, n = _shape(op)[-2:]
+    return m < n
+
+
+def _svd(op: Operation) -> list[Row]:
     letter = "f" if op.params["full"] else "s"
-    return [Row(_LINALG, (f"svd_{letter}", f"svd_{'m' if m < n else 'n'}_{letter}"), "x->xrx", True)]
+    return [Row(_LINALG, (f"svd_{letter}", f"svd_{'m' if _is_wide(op) else 'n'}_{letter}"), "x->xrx", True)]
 
 
 def _qr(op: Operation) -> list[Row]:
-    m, n = _shape(op)[-2:]
-    raw = Row(_LINALG, ("qr_r_raw", f"qr_r_raw_{'m' if m <= n else 'n'}"), "x->x", True)
+    raw = Row(_LINALG, ("qr_r_raw", f"qr_r_raw_{'m' if _is_wide(op) else 'n'}"), "x->x", True)
     return [raw, Row(_LINALG, ("qr_reduced",), "xx->x", True)]
 
 
@@ -116,6 +119,15 @@ _ROWS: dict[Primitive, Callable[[Operation], list[Row]]] = {
         Row(_FFT, ("rfft_n_odd" if _shape(op)[op.params["axis"]] % 2 else "rfft_n_even",), "xr->c")
     ],
     fourier.irfft: _always(Row(_FFT, ("irfft",), "cr->r")),
+}
+#: What computes the values alone, where no vectors are needed, and the number of the result that they are.
+_VALUES: dict[Primitive, tuple[Callable[[Operation], Row], int]] = {
+    decompositions.eigh: (
+        lambda op: Row(_LINALG, ("eigvalsh_up" if op.params.get("upper") else "eigvalsh_lo",), "x->r", True),
+        0,
+    ),
+    decompositions.eig: (lambda op: Row(_LINALG, ("eigvals",), "x->c", True), 0),
+    decompositions.svd: (lambda op: Row(_LINALG, ("svd", "svd_m" if _is_wide(op) else "svd_n"), "x->r", True), 1),
 }
 LINEAR_ALGEBRA = tuple(p for p in _ROWS if p.name not in ("fft", "ifft", "rfft", "irfft"))
 _INVERSE = (fourier.ifft, fourier.irfft)
@@ -171,17 +183,28 @@ def loops_of(op: Operation) -> list[Loop] | None:
         return None
     if dtype.str[1:] not in (("f8", "c16") if op.primitive in LINEAR_ALGEBRA else ("f4", "f8", "c8", "c16")):
         return None
-    letters = {"x": dtype.char, "r": memory_dtype(dtype).char, "c": np.result_type(dtype, np.complex64).char}
     found = []
     for row in _ROWS[op.primitive](op):
         if row.types[0] == "c" and dtype.kind != "c":
             return None
-        types = "".join(letters.get(letter, letter) for letter in row.types)
-        loop = _find(row, types)
+        loop = _find(row, _types(row, dtype))
         if loop is None or not _flags():
             return None
         found.append(loop)
     return found
+
+
+def _types(row: Row, dtype: np.dtype[Any]) -> str:
+    letters = {"x": dtype.char, "r": memory_dtype(dtype).char, "c": np.result_type(dtype, np.complex64).char}
+    return "".join(letters.get(letter, letter) for letter in row.types)
+
+
+def _values_loop(op: Operation) -> Loop | None:
+    """The inner loop for the values alone."""
+    if op.primitive not in _VALUES:
+        return None
+    row = _VALUES[op.primitive][0](op)
+    return _find(row, _types(row, op.inputs[0].type.dtype))  # type: ignore[union-attr]
 
 
 def is_native(op: Operation) -> bool:
@@ -207,7 +230,8 @@ def symbols(operations: Iterable[Operation]) -> dict[str, int]:
     """Addresses of what the code for some operations calls."""
     found: dict[str, int] = {}
     for op in operations:
-        for loop in loops_of(op) or ():
+        loops = loops_of(op) or []
+        for loop in (*loops, *filter(None, [_values_loop(op) if loops else None])):
             found |= {loop.symbol: loop.function, f"{loop.symbol}.data": loop.data, **_flags()}
     return {name: address for name, address in found.items() if address}
 
@@ -237,10 +261,14 @@ class _Array(NamedTuple):
 
 
 class GufuncWriter:
-    """Writes one operation as an LLVM function ``void name(pointers of operands…, of results…, status)``."""
+    """Writes one operation as an LLVM function ``void name(pointers of operands…, of results…, status)``.
 
-    def __init__(self, operation: Operation) -> None:
+    `needed` are the results that somebody reads.
+    """
+
+    def __init__(self, operation: Operation, needed: Collection[Variable]) -> None:
         self.operation = operation
+        self.needed = needed
         self.leaves: list[Any] = list(dict.fromkeys(operation.inputs))
         self.results = list(operation.outputs)
         self.function: Any = None
@@ -258,6 +286,11 @@ class GufuncWriter:
             self._transform(loops[0], inputs[0], outputs[0])
             self.frame.finish()
             return
+        values = _values_loop(op)
+        if values is not None:
+            wanted = [k for k, v in enumerate(self.results) if v in self.needed]
+            if wanted == [_VALUES[op.primitive][1]]:
+                loops, outputs = [values], [outputs[wanted[0]]]
         checked = any(row.checked for row in _ROWS[op.primitive](op))
         if checked:
             self._flag("wengert.clear_flags")

@@ -12,6 +12,7 @@ values of that shape at once (siblings share the loop). A `Call` is an operation
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Collection, KeysView, Sequence
 from typing import Any
@@ -124,6 +125,12 @@ class Plan:
     buffers: set[Variable]  # stored, with memory of their own
     aliases: dict[Variable, Variable]  # reshaped buffers
     carried: frozenset[Variable] = frozenset()  # arguments that may be overwritten
+
+    @functools.cached_property
+    def needed(self) -> set[Variable]:
+        """The variables that operations and results read."""
+        atoms = [a for op in self.program.operations for a in op.inputs] + list(self.program.outputs)
+        return {a for a in atoms if isinstance(a, Variable)}
 
     def root(self, v: Variable) -> Variable:
         """The stored array that `v` is, or is a reshaped form of."""

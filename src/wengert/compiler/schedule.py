@@ -148,7 +148,7 @@ class Schedule:
             if isinstance(step, Factorization):
                 writer = lapack.LapackWriter(step.operation)
             elif isinstance(step, Routine):
-                writer = gufuncs.GufuncWriter(step.operation)
+                writer = gufuncs.GufuncWriter(step.operation, self.plan.needed)
             elif isinstance(step, Lanes):
                 writer = sorting.lane_writer(step.operation)
             elif isinstance(step, Indexed):
