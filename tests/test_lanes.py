@@ -172,6 +172,37 @@ def test_search(own: str, side: Any, path: str):
             assert_equal(found, np.searchsorted(a, v, side=side), (a, v))
 
 
+@pytest.mark.parametrize("shared", ["table", "elements", "neither"])
+def test_search_under_vmap(shared: str):
+    """One search for all examples, whatever they share, and the same code for equal searches."""
+    rng = np.random.default_rng(4)
+    a, v = np.sort(rng.normal(size=(2, 5, 30)), axis=-1), rng.normal(size=(2, 5, 3))
+    a, v = (a[0, 0] if shared == "table" else a), (v[0, 0] if shared == "elements" else v)
+    axes = (None if shared == "table" else 0, None if shared == "elements" else 0)
+    f = lambda a, v: np.searchsorted(a, v, side="right") + np.searchsorted(a, v, side="left")
+    g = vmap(vmap(f, in_axes=axes), in_axes=axes)
+    full = [np.broadcast_to(x, (2, 5, x.shape[-1])) for x in (a, v)]
+    expected = np.stack([[f(*pair) for pair in zip(*row, strict=True)] for row in zip(*full, strict=True)])
+    compiled = jit(g)
+    assert_equal(g(a, v), expected, shared)
+    assert_equal(compiled(a, v), expected, shared)
+    report = compiled.inspect(a, v)
+    assert report.fallbacks == []
+    assert report.kernels.count("searchsorted lane by lane") == 2
+
+
+def test_equal_work_is_written_once():
+    def f(x: Any) -> Any:
+        for _ in range(20):
+            x = np.cumsum(x / 100)
+        return x
+
+    x = np.linspace(0, 1, 500)
+    report = jit(f).inspect(x)
+    assert report.llvm_ir.count('define internal void @"lanes.') == 1
+    assert_agree(jit(f)(x), f(x))
+
+
 @pytest.mark.parametrize("v", [0.1, 3, True, np.float32(0.1), np.nan, -1, 2**40])
 def test_search_for_a_number(v: Any, path: str):
     for a in (np.array([0.1, 0.2], np.float32), np.array([1, 3, 5]), np.array([0, 1, 255], np.uint8), np.arange(99.0)):

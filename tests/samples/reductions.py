@@ -80,4 +80,5 @@ SAMPLES: list[Sample] = [
     Sample(
         r.searchsorted, (np.array([0.0, 1.0, 1.0, 2.0]), np.array([1.0, 5.0, -1.0])), {"side": "right"}, note="ties"
     ),
+    *(Sample(r.searchsorted, (np.sort(_X[0]), v), {"side": "left", "batch": 1}) for v in (_X[1], _X[1, :, 0])),
 ]

@@ -17,6 +17,7 @@ import numpy as np
 
 from wengert.compiler.generate import Executable, write
 from wengert.compiler.native import NativeModule, compile_module
+from wengert.compiler.ordering import ORDERS, SCANS
 from wengert.compiler.plan import (
     REDUCTIONS,
     Call,
@@ -246,7 +247,9 @@ class Inspection:
         arguments = ", ".join(map(show_type, executable.in_types))
         results = ", ".join(map(show_type, executable.out_types))
         kinds = collections.Counter(_kind(step) for steps in executable.steps.values() for step in steps)
-        form = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in kinds.items())
+        form = ", ".join(
+            f"{n} {kind}{'' if n == 1 else 'es' if kind.endswith('ch') else 's'}" for kind, n in kinds.items()
+        )
         if executable.plan is None:
             form = "straight-line code"
         calls = f"{len(self.fallbacks)} of them by NumPy" if self.fallbacks else "all native"
@@ -313,9 +316,11 @@ def _kind(step: Step) -> str:
     if isinstance(step, Routine):
         return step.operation.primitive.name
     if isinstance(step, Indexed):
-        return "selection by indices"
+        return "indexed selection"
     if isinstance(step, Lanes):
-        return step.operation.primitive.name
+        return (
+            "scan" if step.operation.primitive in SCANS else "sort" if step.operation.primitive in ORDERS else "search"
+        )
     if isinstance(step, Iteration):
         return "branch" if step.operation.primitive is branch else "sequential loop"
     return "loop" if isinstance(step, (Kernel, Map)) else "matrix product"

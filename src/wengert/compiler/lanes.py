@@ -6,6 +6,7 @@ and the smallest element. `LaneWriter` is also the base of what sorts lanes (`we
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -59,16 +60,30 @@ class LaneWriter:
         """Emit the function."""
         (a, *_), (result,) = self.operation.inputs, self.results
         assert isinstance(a, Variable)
+        # Equal work is written once.
+        name = f"lanes.{self._signature()}"
+        self.function = unit.module.globals.get(name)
+        if self.function is not None:
+            return
         self.function, self.builder, self.frame, self.pointers = begin(unit, name, (*self.leaves, result))
         self.writer = Sequential(Emitter(self.builder, unit.scalar_library), self.frame)
         self.x = Memory(self.pointers[a], a.type, False)
         self.out = Memory(self.pointers[result], result.type, True)
         shape = a.type.shape
-        axis = self.operation.params.get("axis", 0) % len(shape)
+        axis = self.operation.params.get("axis", -1) % len(shape)
         self.outer, self.length, self.inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
         if 0 not in result.type.shape:
             self.emit()
         self.frame.finish()
+
+    def _signature(self) -> str:
+        """A digest of all that the function depends on."""
+        op = self.operation
+        operands = [
+            (self.leaves.index(a), a.type) if isinstance(a, Variable) else (type(a.value), a.value) for a in op.inputs
+        ]
+        text = repr((op.primitive.name, sorted(op.params.items()), operands, op.outputs[0].type))
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def emit(self) -> None:
         """Emit the body of the function, for results that are not empty."""
@@ -260,21 +275,24 @@ class ExtremumWriter(LaneWriter):
 
 
 class SearchWriter(LaneWriter):
-    """Places in a sorted array."""
+    """Places in sorted arrays."""
 
     def emit(self) -> None:
         """Emit the body of the function."""
         b, writer, em = self.builder, self.writer, self.writer.em
         wanted, side, dtype = self.operation.inputs[1], self.operation.params["side"], common_dtype(self.operation)
-        for i in self.count(0, math.prod(self.out.type.shape)):
-            if isinstance(wanted, Literal):
-                v = em.constant(wanted.value, dtype)
-            else:
-                own = Memory(self.pointers[wanted], wanted.type, False)
-                v = em.convert(writer.load(own, i), wanted.type.dtype, dtype)
+        each = math.prod(self.out.type.shape[self.operation.params.get("batch", 0) :])
+        for lane, number in self.lanes():
+            for i in self.count(0, each):
+                place = b.add(self.times(number, each), i)
+                if isinstance(wanted, Literal):
+                    v = em.constant(wanted.value, dtype)
+                else:
+                    own = Memory(self.pointers[wanted], wanted.type, False)
+                    v = em.convert(writer.load(own, place), wanted.type.dtype, dtype)
 
-            def before(place: Register, v: Register = v) -> Register:
-                a = em.convert(writer.load(self.x, place), self.x.type.dtype, dtype)
-                return is_before(b, dtype, side, a, v)
+                def before(k: Register, lane: Register = lane, v: Register = v) -> Register:
+                    a = em.convert(writer.load(self.x, b.add(lane, k)), self.x.type.dtype, dtype)
+                    return is_before(b, dtype, side, a, v)
 
-            writer.store(self.out, i, search(b, self.length, before))
+                writer.store(self.out, place, search(b, self.length, before))

@@ -113,7 +113,7 @@ def _constraints(op: Operation, memory: set[Variable]) -> tuple[list[tuple[Any, 
     if p is map_program:
         memory_variables(op.params["program"])
         return [], [*op.inputs, *op.outputs]
-    if p is reductions.searchsorted and ordering.has_native_form(op):
+    if p is reductions.searchsorted and ordering.has_native_form(op) and not op.params.get("batch"):
         return [], [*op.inputs[1:], *op.outputs]
     if p.multiple or not _is_known(op):
         raise Unsuitable

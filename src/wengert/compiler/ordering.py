@@ -48,7 +48,7 @@ def is_short(op: Operation) -> bool:
     if op.primitive in ORDERS:
         return shape[op.params["axis"]] <= MOST_SORTED
     if op.primitive is reductions.searchsorted:
-        return shape[0] <= MOST_SORTED
+        return len(shape) == 1 and shape[0] <= MOST_SORTED
     return math.prod(shape) <= MOST_SCANNED
 
 
@@ -58,7 +58,7 @@ def work(op: Operation) -> int:
     if op.primitive in ORDERS:
         return 2 * math.prod(shape) * shape[op.params["axis"]]
     if op.primitive is reductions.searchsorted:
-        return shape[0] * math.prod(op.outputs[0].type.shape)
+        return (shape[-1] if is_short(op) else shape[-1].bit_length()) * math.prod(op.outputs[0].type.shape)
     return math.prod(shape)
 
 

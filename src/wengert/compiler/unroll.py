@@ -116,10 +116,12 @@ def can_unroll(program: Program) -> bool:
             total += op.params["size"] * count_elements(op.params["program"])
         if op.primitive is contraction.matmul:
             total += max(math.prod(a.type.shape) for a in op.inputs if isinstance(a, Variable)) * 4
-        if total > MAX_ELEMENTS or not is_known(op, constants):
+        if not is_known(op, constants):
             return False
         if op.primitive in ordering.PRIMITIVES:
             total += ordering.work(op)
+        if total > MAX_ELEMENTS:
+            return False
     return all(is_loadable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
         isinstance(x, np.ndarray) for x in constants.values()
     )

@@ -15,6 +15,7 @@ from wengert.core.combinators import (
     Linear,
     NonDifferentiable,
     along_axis,
+    broadcast_to,
     conjugate,
     reduce_sum,
     reshape,
@@ -170,13 +171,22 @@ reduce_any = NonDifferentiable(
 )
 
 
-def _batch_searchsorted(size: int, args: Sequence[Any], batched: Sequence[bool], *, side: str) -> Any:
-    """The sorted array is usually the same for all examples: then one call answers them all."""
-    if batched[0]:
-        return searchsorted.loop_over_batch(size, args, batched, {"side": side})
-    return searchsorted(*args, side=side)
+def _searchsorted(a: Any, v: Any, *, side: Any, batch: int = 0) -> Any:
+    """Places in sorted arrays; both operands begin with the same `batch` axes, of examples."""
+    if not batch:
+        return np.searchsorted(a, v, side=side)
+    out = np.empty(np.shape(v), np.intp)
+    for i in np.ndindex(out.shape[:batch]):
+        out[i] = np.searchsorted(a[i], v[i], side=side)
+    return out
 
 
-searchsorted = NonDifferentiable(
-    lambda a, v, *, side: np.searchsorted(a, v, side=side), name="searchsorted", batch=_batch_searchsorted
-)
+def _batch_searchsorted(size: int, args: Sequence[Any], batched: Sequence[bool], *, side: str, batch: int = 0) -> Any:
+    """The sorted array is usually the same for all examples: then one search answers them all."""
+    if not batched[0] and not batch:
+        return searchsorted(*args, side=side)
+    a, v = (x if b else broadcast_to(x, shape=(size, *shape_of(x))) for x, b in zip(args, batched, strict=True))
+    return searchsorted(a, v, side=side, batch=batch + 1)
+
+
+searchsorted = NonDifferentiable(_searchsorted, name="searchsorted", batch=_batch_searchsorted)
