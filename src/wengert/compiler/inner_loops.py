@@ -40,6 +40,7 @@ class _Defined(ir.Function):
     def __init__(self, module: ir.Module, type_: ir.FunctionType, name: str) -> None:
         super().__init__(module, type_, name)
         self.variants: list[str] = []
+        self.calls: dict[Any, Any] = {}  # what calls gave, by block and operands
 
     def descr(self, buf: list[str]) -> None:
         names = ",".join(self.variants)
@@ -50,12 +51,18 @@ def emit(em: Any, primitive: Primitive, operands: Sequence[tuple[Any, np.dtype[A
     """Emit the call for one element, given the operands in registers and their dtypes."""
     loop = find(primitive, [dtype for _, dtype in operands], out)
     assert loop is not None
-    results = em.builder.call(_function(em.library, loop), [value for value, _ in operands])
-    # Of calls that differ in this only, LLVM leaves one.
-    return results if len(flat(loop.results)) == 1 else em.builder.extract_value(results, loop.part)
+    values = [value for value, _ in operands]
+    function = _function(em.library, loop)
+    if len(flat(loop.results)) == 1:
+        return em.builder.call(function, values)
+    # One call for all parts: LLVM would see to it, too, where it has the time.
+    key = id(em.builder.block), *(value.get_reference() for value in values)
+    if key not in function.calls:
+        function.calls[key] = em.builder.call(function, values)
+    return em.builder.extract_value(function.calls[key], loop.part)
 
 
-def _function(library: MathLibrary, loop: Loop) -> ir.Function:
+def _function(library: MathLibrary, loop: Loop) -> _Defined:
     """The function of one element; with vector forms, if the code around is to be vectorised."""
     module, name = library.module, f"{loop.symbol}.call"
     types = [_LLVM[_TYPES[c]] for c in flat(loop.operands)]

@@ -244,7 +244,8 @@ def _mostly_calls(text: str) -> bool:
     and its result no slower.
     """
     lines = text.count("\n")
-    return lines > 300 and text.count("wengert.scalar.") * 10 > lines and " br " not in text
+    calls = text.count("wengert.scalar.") + text.count('@"wengert.ufunc.')
+    return lines > 300 and calls * 10 > lines and " br " not in text
 
 
 def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, passes: Passes = Passes.ALL) -> None:
