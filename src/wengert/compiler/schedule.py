@@ -16,7 +16,7 @@ from wengert.compiler import (
     blas,
     buffers,
     gathers,
-    gufuncs,
+    gufunc_calls,
     iterations,
     lanes,
     lapack,
@@ -53,7 +53,7 @@ Writer = (
     | products.ProductWriter
     | gathers.IndexWriter
     | lapack.LapackWriter
-    | gufuncs.GufuncWriter
+    | gufunc_calls.GufuncWriter
     | lanes.LaneWriter
     | iterations.IterationWriter
 )
@@ -62,7 +62,7 @@ Writer = (
 _STOPPING = (
     gathers.IndexWriter,
     lapack.LapackWriter,
-    gufuncs.GufuncWriter,
+    gufunc_calls.GufuncWriter,
     lanes.LaneWriter,
     iterations.IterationWriter,
 )
@@ -148,7 +148,7 @@ class Schedule:
             if isinstance(step, Factorization):
                 writer = lapack.LapackWriter(step.operation)
             elif isinstance(step, Routine):
-                writer = gufuncs.GufuncWriter(step.operation, self.plan.needed)
+                writer = gufunc_calls.GufuncWriter(step.operation, self.plan.needed)
             elif isinstance(step, Lanes):
                 writer = sorting.lane_writer(step.operation)
             elif isinstance(step, Indexed):
