@@ -18,12 +18,14 @@ FLOATS = ("float64", "float32")
 DTYPES = ("float64", "float64", "float64", "float32", "int64", "int32", "uint8", "bool", "complex128")
 _UNARY = (
     "sin", "cos", "tanh", "exp", "log", "sqrt", "abs", "square", "negative", "sign", "floor", "rint", "log1p", "expm1",
-    "arctan", "reciprocal", "isnan", "isfinite", "signbit", "logical_not", "positive", "conj", "cbrt", "sinh",
+    "arctan", "reciprocal", "isnan", "isfinite", "signbit", "logical_not", "positive", "conj", "cbrt", "sinh", "sinc",
+    "spacing", "trunc", "invert",
 )  # fmt: skip
 _BINARY = (
     "add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "arctan2", "hypot", "less", "equal",
     "greater_equal", "not_equal", "logical_and", "logical_or", "floor_divide", "remainder", "fmax", "copysign",
-    "logaddexp", "bitwise_and", "bitwise_xor",
+    "logaddexp", "bitwise_and", "bitwise_xor", "left_shift", "right_shift", "gcd", "lcm", "fmod", "fmin", "nextafter",
+    "heaviside", "ldexp",
 )  # fmt: skip
 _REDUCTIONS = ("sum", "sum", "sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin", "var")
 _NUMBERS = (

@@ -77,7 +77,7 @@ def pairs(first: str, second: str) -> tuple[Any, Any]:
     return a.ravel(), b.ravel()
 
 
-def some(arrays: tuple[Any, ...], path: str, count: int = 7) -> tuple[Any, ...]:
+def some(arrays: tuple[Any, ...], path: str, count: int = 5) -> tuple[Any, ...]:
     """A few of the values for straight-line code."""
     if path == "loops" or len(arrays[0]) <= count:
         return arrays

@@ -47,7 +47,7 @@ def copies(xs: Any) -> list[Any]:
 _EXACT = {
     "index", "index_update", "reshape", "transpose", "broadcast_to", "concatenate", "stack", "where", "max", "min",
     "maximum", "minimum", "fmax", "fmin", "negative", "positive", "absolute", "conj", "real", "imag", "sign", "floor",
-    "ceil", "rint", "trunc", "copysign",
+    "ceil", "rint", "trunc", "copysign", "nextafter", "heaviside", "ldexp", "spacing",
 }  # fmt: skip
 
 _SUMS = {"sum", "cumsum", "matmul", "einsum"}
