@@ -67,7 +67,7 @@ class Array(Holder):
     # Attached by `wengert.array.views`.
     _take_view: Callable[..., Array]  # of a `Step`
     strides: property
-    flags: property
+    flags: Any
     base: property
     # Attached by `wengert.array.protocols`.
     __array_function__: Callable[..., Any]
@@ -147,7 +147,7 @@ class Array(Holder):
         if self.dtype.kind == "c":
             return self._take_view(PartStep("imag"))
         if self.is_mutable:
-            zeros = np.zeros_like(representative(self._peek()))
+            zeros = np.zeros(self.shape, self.dtype, "F" if self.flags.fnc else "C")
             return wrap_owned(zeros)._take_view(BroadcastStep(self.shape))
         return wrap(combinators.imag(self.immutable_value))
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from wengert.array.layout import laid_out
+from wengert.array.layout import arranged, laid_out
 from wengert.core import combinators
-from wengert.core.values import Value, shape_of
+from wengert.core.values import Value, representative, shape_of
 from wengert.errors import UnsupportedOperationError, fail
 from wengert.rules.elementwise import from_parts
 from wengert.rules.indexing import ARRAY, diagonal, index, index_update, sliding_windows
@@ -143,9 +143,8 @@ class WindowStep(NamedTuple):
     writable = False
 
     def forward(self, x: Any, copy: bool = False) -> Any:
-        if isinstance(x, Value):
-            return sliding_windows(x, self.lengths, self.axes)
-        return np.lib.stride_tricks.sliding_window_view(x, self.lengths, self.axes)
+        plain = np.lib.stride_tricks.sliding_window_view(representative(x), self.lengths, self.axes)
+        return arranged(sliding_windows(x, self.lengths, self.axes), plain.strides) if isinstance(x, Value) else plain
 
     write = _read_only
     locate = _nowhere
@@ -168,7 +167,8 @@ class StridedStep(NamedTuple):
     writable: bool
 
     def forward(self, x: Any, copy: bool = False) -> Any:
-        return index(combinators.reshape(x, shape=(math.prod(shape_of(x)),)), self.places, spec=(ARRAY,))
+        flat = combinators.reshape(x, shape=(math.prod(shape_of(x)),))
+        return arranged(index(flat, self.places, spec=(ARRAY,)), self.strides)
 
     def write(self, x: Any, part: Any, donate: bool) -> Any:
         if np.unique(self.places).size < self.places.size:

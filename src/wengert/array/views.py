@@ -119,7 +119,7 @@ class View(Array):
 
     @staticmethod
     def _write_at(owner: Array, places: np.ndarray, key: tuple[Any, ...], value: Any) -> None:
-        chosen = places[key]
+        chosen = np.asarray(places[key])
         distinct = np.unique(np.arange(places.size).reshape(places.shape)[key])  # a key may name an element twice
         if np.unique(chosen).size < distinct.size:
             refuse_overlap()
@@ -221,7 +221,7 @@ def layout_of(x: Array) -> Any:
     value, writes = base._peek(), base._writes
     plain = representative(value)
     if not isinstance(plain, np.ndarray):
-        if not steps:
+        if not steps and not x.is_mutable:
             return plain
         plain = np.asarray(plain)
     if writes is not None and writes.strides is not None:
@@ -269,7 +269,7 @@ def take_strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], wri
     owner, steps, width = x, (), x.itemsize
     if isinstance(x, View):
         writable = writable and x.is_writable
-        if not any(isinstance(step, (PartStep, PlaceStep, StridedStep)) for step in x._steps):
+        if not any(isinstance(step, (PartStep, PlaceStep)) for step in x._steps):
             owner, steps = x._base, x._steps
     places = np.zeros(shape, np.intp)
     if places.size:
@@ -282,13 +282,25 @@ def take_strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], wri
         memory[...] = -1
         numbers[...] = np.arange(owner.size).reshape(owner.shape)
         for step in steps:
-            numbers = step.forward(numbers)
+            if isinstance(step, StridedStep):
+                numbers = _strided_numbers(step, numbers, memory, width)
+            else:
+                numbers = step.forward(numbers)
         places += (numbers.ctypes.data - memory.ctypes.data) // item
         for axis, (n, step) in enumerate(zip(shape, strides, strict=True)):
             places += (np.arange(n) * (step // width)).reshape((n,) + (1,) * (len(shape) - axis - 1))
         if places.min() < 0 or places.max() >= memory.size:
             return None
-        places = memory[places]
+        places = np.asarray(memory[places])
         if places.min() < 0:
             return None
     return owner._take_view(StridedStep(places, strides, writable))
+
+
+def _strided_numbers(step: StridedStep, numbers: np.ndarray, memory: np.ndarray, width: int) -> np.ndarray:
+    """What a strided view shows of numbers that lie in a piece of memory: a view of it, too."""
+    item = memory.itemsize
+    first = np.unravel_index(step.places.flat[0], numbers.shape) if step.places.size else ()
+    address = numbers.ctypes.data + sum(int(i) * s for i, s in zip(first, numbers.strides, strict=False))
+    start = memory[(address - memory.ctypes.data) // item :]
+    return np.lib.stride_tricks.as_strided(start, step.places.shape, tuple(s // width * item for s in step.strides))

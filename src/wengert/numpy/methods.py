@@ -106,7 +106,7 @@ def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:  # noqa: A
             f"view({dtype}) reinterprets the bytes of a traced array, which has no derivative. Use astype, or .real "
             "and .imag for the parts of complex numbers.",
         )
-    return self[...]
+    return self[...] if self.is_mutable else self
 
 
 def _refused(name: str, instead: str) -> Callable[..., NoReturn]:
@@ -172,7 +172,7 @@ class Flat:
     """The elements of an Array in C order, to be read and written: ``x.flat[::2] = 0``."""
 
     def __init__(self, array: Array) -> None:
-        self.base = array
+        self.base = array if array.is_mutable else array[...]  # NumPy writes to a copy of a number, too
         self.index = 0
 
     @property

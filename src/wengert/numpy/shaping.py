@@ -100,7 +100,10 @@ def ravel(a: Any, order: str = "C") -> Any:
     """A view where NumPy returns one."""
     a = as_array(a)
     if order == "K" and len(shape_of(a)) > 1:
-        steps = [-abs(s) for s in _layout(a).strides]
+        plain = _layout(a)
+        if 0 in plain.strides and plain.size:  # iterators have their own opinion about where such axes belong
+            plain = np.nditer([plain, None]).operands[1]
+        steps = [-abs(s) for s in plain.strides]
         return ravel(transpose(a, [int(i) for i in np.argsort(steps, kind="stable")]))
     order = _memory_order(a, order)
     flat = reshape(a, (-1,), order=order)
@@ -342,7 +345,10 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
             "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=3
         )
         x = x.real
-    return call(combinators.astype, x, dtype=target)
+    result = call(combinators.astype, x, dtype=target)
+    if isinstance(result, Array) and not result.ndim and isinstance(x, Array) and x.is_mutable:
+        return wrap_array(result.immutable_value)  # no scalar, also in a batch
+    return result
 
 
 def cast(x: Any, dtype: Any) -> Any:

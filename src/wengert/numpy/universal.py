@@ -286,6 +286,7 @@ class Ufunc:
             indices = concrete(indices, "ufunc.at")
         positions = np.arange(a.size).reshape(a.shape)[indices]
         values = None if b is None else broadcast_to(as_array(b), positions.shape)
+        a = reshape(a, a.shape or (1,))  # a view
         flat = positions.ravel()
         order = np.argsort(flat, kind="stable")
         first = np.searchsorted(flat[order], flat[order])
