@@ -70,6 +70,14 @@ def test_special_numbers_stay_where_they_belong(value):
         np.testing.assert_allclose(jit(hessian(rosenbrock))(x), hessian(rosenbrock)(x), rtol=1e-13)
 
 
+def test_bands_next_to_long_products():
+    def function(x, a):
+        return jacfwd(lambda x: np.pad(x**2, 1))(x), a @ a @ a
+
+    x, a = np.linspace(-1.0, 2.0, 40), np.full((300, 300), 0.01)
+    np.testing.assert_allclose(jit(function)(x, a)[0], function(x, a)[0], rtol=1e-14)
+
+
 def written_along(function, *args):
     """The diagonals of each kernel of a compiled function."""
     ((flat, _),) = (jitted := jit(function), jitted(*args))[0].flat.values()

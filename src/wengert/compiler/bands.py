@@ -154,6 +154,10 @@ class BandWriter(KernelWriter):
         """A matrix is not."""
         return False
 
+    def is_negligible(self, others: float) -> bool:
+        """No: there are no loops over the whole matrix whose cost could be known."""
+        return False
+
     def write(self) -> ir.Function:
         """Emit the function."""
         intervals = {d: self._along(d) for d in self.bands}
