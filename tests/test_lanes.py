@@ -203,6 +203,22 @@ def test_equal_work_is_written_once():
     assert_agree(jit(f)(x), f(x))
 
 
+def test_shared_by_threads(monkeypatch: pytest.MonkeyPatch):
+    x = np.random.default_rng(1).normal(size=(300, 1200))
+
+    def everything(x: Any) -> list[Any]:
+        table = np.sort(x, axis=1)
+        batched = vmap(lambda a, v: np.searchsorted(a, v, side="left"))(table, x)
+        found = [np.searchsorted(table[0], x), batched, table, np.argmax(table, axis=1)]
+        return [*found, np.cumsum(x, axis=1), np.cumsum(x.reshape(300, 20, 60), axis=1)]
+
+    monkeypatch.setattr(config, "threads", 3)
+    compiled = jit(everything)
+    for a, e in zip(compiled(x), everything(x), strict=True):
+        assert_equal(a, e, "threads")
+    assert ".threads" in compiled.inspect(x).llvm_ir
+
+
 @pytest.mark.parametrize("v", [0.1, 3, True, np.float32(0.1), np.nan, -1, 2**40])
 def test_search_for_a_number(v: Any, path: str):
     for a in (np.array([0.1, 0.2], np.float32), np.array([1, 3, 5]), np.array([0, 1, 255], np.uint8), np.arange(99.0)):

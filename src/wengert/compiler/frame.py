@@ -195,19 +195,23 @@ class Frame:
 
 
 def begin(
-    unit: Unit, name: str, variables: Sequence[Variable], *, noalias: bool = True
+    unit: Unit, name: str, variables: Sequence[Variable], *, noalias: bool = True, split: bool = False
 ) -> tuple[ir.Function, Builder, Frame, dict[Variable, Register]]:
-    """Begin a function ``void name(pointers of variables…, status)``: with its builder, frame, and pointers."""
+    """Begin a function ``void name(pointers of variables…, status)``: with its builder, frame, and pointers.
+
+    One that threads share has two more parameters, the part that it is to do, and a status of its own.
+    """
     types = [memory_type(v.type.dtype).as_pointer() for v in variables]
-    function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS]), name)
+    part = [_I64, _I64] if split else []
+    function = ir.Function(unit.module, ir.FunctionType(ir.VoidType(), [*types, STATUS, *part]), name)
     function.linkage = "internal"
     for attribute in ("noinline", "nounwind"):
         function.attributes.add(attribute)
     if noalias:
-        for argument in function.args:
+        for argument in function.args[: len(types) + 1]:
             argument.add_attribute("noalias")
     builder = Builder(function.append_basic_block("entry"))
-    frame = Frame(builder, function.args[-1], unit.numbers)
+    frame = Frame(builder, own_status(builder) if split else function.args[len(types)], unit.numbers)
     return function, builder, frame, dict(zip(variables, function.args, strict=False))
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from wengert.compiler.frame import Memory, Unit, begin
+from wengert.compiler import ordering, parallel
+from wengert.compiler.frame import Memory, Unit, begin, hand_on
 from wengert.compiler.lowering import Emitter, Register, llvm_type, memory_type
 from wengert.compiler.ordering import common_dtype, has_native_form, is_before, is_better, search
 from wengert.compiler.sequential import Sequential
@@ -48,6 +49,8 @@ class LaneWriter:
     outer: int
     length: int
     inner: int
+    #: For each unit of work, roughly.
+    nanoseconds = 1.0
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
@@ -61,20 +64,29 @@ class LaneWriter:
         (a, *_), (result,) = self.operation.inputs, self.results
         assert isinstance(a, Variable)
         # Equal work is written once.
-        name = f"lanes.{self._signature()}"
-        self.function = unit.module.globals.get(name)
+        name, known = f"lanes.{self._signature()}", unit.module.globals
+        self.function = known.get(f"{name}.threads") or known.get(name)
         if self.function is not None:
             return
-        self.function, self.builder, self.frame, self.pointers = begin(unit, name, (*self.leaves, result))
-        self.writer = Sequential(Emitter(self.builder, unit.scalar_library), self.frame)
-        self.x = Memory(self.pointers[a], a.type, False)
-        self.out = Memory(self.pointers[result], result.type, True)
         shape = a.type.shape
         axis = self.operation.params.get("axis", -1) % len(shape)
         self.outer, self.length, self.inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+        parts = self.parts(result.type)
+        split = parallel.choose_split((parts,), self.nanoseconds * ordering.work(self.operation))
+        variables = (*self.leaves, result)
+        self.function, self.builder, self.frame, self.pointers = begin(unit, name, variables, split=split is not None)
+        self.writer = Sequential(Emitter(self.builder, unit.scalar_library), self.frame)
+        self.x = Memory(self.pointers[a], a.type, False)
+        self.out = Memory(self.pointers[result], result.type, True)
+        status, *part = self.function.args[len(variables) :]
+        self.part = part or [ir.Constant(_I64, 0), ir.Constant(_I64, parts)]
         if 0 not in result.type.shape:
             self.emit()
-        self.frame.finish()
+        if split is None:
+            self.frame.finish()
+        else:
+            self.frame.finish(lambda builder: hand_on(builder, self.frame.status, status))
+            self.function = parallel.write_launcher(unit.module, self.function, split)
 
     def _signature(self) -> str:
         """A digest of all that the function depends on."""
@@ -88,6 +100,14 @@ class LaneWriter:
     def emit(self) -> None:
         """Emit the body of the function, for results that are not empty."""
         raise NotImplementedError
+
+    def parts(self, result: ArrayType) -> int:
+        """What can be shared by threads."""
+        return self.outer
+
+    def shared(self) -> Iterator[Register]:
+        """Emit a loop over the part of that which is to be done here."""
+        return self.writer.counting(*self.part)
 
     def count(self, low: int, high: int) -> Iterator[Register]:
         """Emit a counted loop around what the caller emits while this generator is suspended."""
@@ -107,7 +127,7 @@ class LaneWriter:
     def lanes(self) -> Iterator[tuple[Register, Register]]:
         """Emit loops over the lanes: the offset of the first element of each, and the number of the lane."""
         b = self.builder
-        for o in self.count(0, self.outer):
+        for o in self.shared():
             for j in self.count(0, self.inner):
                 yield b.add(self.times(o, self.length * self.inner), j), b.add(self.times(o, self.inner), j)
 
@@ -136,7 +156,7 @@ class ScanWriter(LaneWriter):
                     b.store(value, total)
                     writer.store(self.out, offset, value)
             return
-        for o in self.count(0, self.outer):  # many lanes at once: each row and the one before it
+        for o in self.shared():  # many lanes at once: each row and the one before it
             start = self.times(o, self.length * self.inner)
             for j in self.count(0, self.inner):
                 offset = b.add(start, j)
@@ -151,6 +171,8 @@ class ScanWriter(LaneWriter):
 
 class ExtremumWriter(LaneWriter):
     """Positions of the largest or smallest elements."""
+
+    nanoseconds = 0.3
 
     def emit(self) -> None:
         """Emit the body of the function."""
@@ -180,7 +202,7 @@ class ExtremumWriter(LaneWriter):
         """Many lanes at once: each row and the best elements so far."""
         b = self.builder
         best = self.frame.allocate(b, ArrayType((self.inner,), self.dtype))
-        for o in self.count(0, self.outer):
+        for o in self.shared():
             start, result = self.times(o, self.length * self.inner), self.times(o, self.inner)
             for j in self.count(0, self.inner):
                 b.store(self.load(b.add(start, j)), b.gep(best.pointer, [j], inbounds=True))
@@ -277,22 +299,27 @@ class ExtremumWriter(LaneWriter):
 class SearchWriter(LaneWriter):
     """Places in sorted arrays."""
 
+    nanoseconds = 1.5
+
+    def parts(self, result: ArrayType) -> int:
+        """The places are found one by one."""
+        return math.prod(result.shape)
+
     def emit(self) -> None:
         """Emit the body of the function."""
         b, writer, em = self.builder, self.writer, self.writer.em
         wanted, side, dtype = self.operation.inputs[1], self.operation.params["side"], common_dtype(self.operation)
-        each = math.prod(self.out.type.shape[self.operation.params.get("batch", 0) :])
-        for lane, number in self.lanes():
-            for i in self.count(0, each):
-                place = b.add(self.times(number, each), i)
-                if isinstance(wanted, Literal):
-                    v = em.constant(wanted.value, dtype)
-                else:
-                    own = Memory(self.pointers[wanted], wanted.type, False)
-                    v = em.convert(writer.load(own, place), wanted.type.dtype, dtype)
+        each = ir.Constant(_I64, math.prod(self.out.type.shape[self.operation.params.get("batch", 0) :]))
+        for i in self.shared():
+            lane = ir.Constant(_I64, 0) if self.outer == 1 else self.times(b.sdiv(i, each), self.length)
+            if isinstance(wanted, Literal):
+                v = em.constant(wanted.value, dtype)
+            else:
+                own = Memory(self.pointers[wanted], wanted.type, False)
+                v = em.convert(writer.load(own, i), wanted.type.dtype, dtype)
 
-                def before(k: Register, lane: Register = lane, v: Register = v) -> Register:
-                    a = em.convert(writer.load(self.x, b.add(lane, k)), self.x.type.dtype, dtype)
-                    return is_before(b, dtype, side, a, v)
+            def before(k: Register, lane: Register = lane, v: Register = v) -> Register:
+                a = em.convert(writer.load(self.x, b.add(lane, k)), self.x.type.dtype, dtype)
+                return is_before(b, dtype, side, a, v)
 
-                writer.store(self.out, place, search(b, self.length, before))
+            writer.store(self.out, i, search(b, self.length, before))

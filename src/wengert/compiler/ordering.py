@@ -53,10 +53,10 @@ def is_short(op: Operation) -> bool:
 
 
 def work(op: Operation) -> int:
-    """Number of steps that straight-line code of an operation takes beyond one for each element of the result."""
+    """Number of steps that an operation takes, beyond one for each element of the result; rough for long lanes."""
     shape = op.inputs[0].type.shape  # type: ignore[union-attr]
     if op.primitive in ORDERS:
-        return 2 * math.prod(shape) * shape[op.params["axis"]]
+        return 2 * math.prod(shape) * min(shape[op.params["axis"]], MOST_SORTED)
     if op.primitive is reductions.searchsorted:
         return (shape[-1] if is_short(op) else shape[-1].bit_length()) * math.prod(op.outputs[0].type.shape)
     return math.prod(shape)

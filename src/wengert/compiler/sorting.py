@@ -34,6 +34,8 @@ _SELECTION = 3000
 class OrderWriter(LaneWriter):
     """Positions in sorted order."""
 
+    nanoseconds = 0.5
+
     def emit(self) -> None:
         """Emit the body of the function."""
         b, n = self.builder, self.length
