@@ -355,7 +355,7 @@ def test_failures_in_loops_and_branches():
 
 def test_vmap():
     a = numbers(6, 3, 3)
-    assert_equal_bits(wg.vmap(lambda a: wnp.linalg.eigvalsh(a)), a)
+    assert_equal_bits(wg.vmap(lambda a: tuple(wnp.linalg.eigh(a))), a)
     assert_equal_bits(wg.vmap(lambda a: wnp.fft.fft(a, axis=0)), a)
     assert_close(wg.vmap(wg.grad(lambda a: wnp.sum(wnp.linalg.svdvals(a) ** 3))), a)
 
