@@ -37,6 +37,7 @@ BINARY: dict[str, Any] = {
     for f in (
         np.add, np.subtract, np.divide, np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
         np.logical_and, np.logical_or, np.logical_xor, np.multiply, np.power,
+        np.maximum, np.minimum,
     )
 }  # fmt: skip
 
@@ -150,6 +151,7 @@ LOOPS: dict[str, Callable[[Any, Any], Any]] = {
     "vmap of a loop": lambda z, a: wg.vmap(
         lambda z: wg.while_loop(lambda s: np.abs(s) < 5, lambda s: s * (1.3 + 0.2j) + 0.1, z)
     )(z),
+    "vmap of what is not used": lambda z, a: wg.vmap(lambda z: wg.vjp(np.prod, z)[1](1j)[0])(np.resize(a, (60, 3, 4))),
     "Fourier transforms": lambda z, a: wg.for_loop(3, lambda i, s: np.fft.ifft(np.fft.fft(s) * a[0]) + s * 0.1, z),
 }
 

@@ -175,6 +175,17 @@ def _compare(first: Callable[..., Any]) -> Callable[[Pair, Pair], Any]:
     return compare
 
 
+def _extremum(first: Primitive) -> Callable[[Pair, Pair], Pair]:
+    """The first in this order, and a NaN before everything else."""
+    before = _compare(first)
+
+    def extremum(x: Pair, y: Pair) -> Pair:
+        wins = e.logical_or(before(x, y), e.logical_or(e.isnan(_array(x.re)), e.isnan(_array(x.im))))
+        return Pair(e.where(wins, x.re, y.re), e.where(wins, x.im, y.im))
+
+    return extremum
+
+
 def _array(x: Any) -> Any:
     return x if isinstance(x, Value) else np.float64(x)
 
@@ -344,6 +355,8 @@ _of_all: tuple[tuple[Any, Callable[..., Any]], ...] = (
     (e.less_equal, _compare(e.less_equal)),
     (e.greater, _compare(e.greater)),
     (e.greater_equal, _compare(e.greater_equal)),
+    (e.maximum, _extremum(e.greater_equal)),
+    (e.minimum, _extremum(e.less_equal)),
     (e.logical_not, _is_zero),
     (e.logical_and, lambda x, y: e.logical_not(e.logical_or(_is_zero(x), _is_zero(y)))),
     (e.logical_or, lambda x, y: e.logical_not(e.logical_and(_is_zero(x), _is_zero(y)))),
@@ -454,11 +467,14 @@ def has_unsplittable(program: Program) -> bool:
     return any(has_unsplittable(p) for op in program.operations for p in inner_programs(op))
 
 
+def is_complex(op: Operation) -> bool:
+    """Whether a loop, branch or map takes or gives complex numbers, or hands them on."""
+    return _is_complex((*op.inputs, *op.outputs, *(a for p in inner_programs(op) for a in (*p.inputs, *p.outputs))))
+
+
 def with_real_operands(op: Operation) -> Program | None:
     """A loop, branch or map with real operands and results, and what takes them apart and puts them together."""
-    programs = list(inner_programs(op))
-    every = [*op.inputs, *op.outputs, *(a for p in programs for a in (*p.inputs, *p.outputs))]
-    if not _is_complex(every) or not all(map(is_expandable, programs)):
+    if not is_complex(op) or not all(map(is_expandable, inner_programs(op))):
         return None
     before: list[Operation] = []
     after: list[Operation] = []

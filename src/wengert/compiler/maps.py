@@ -82,6 +82,8 @@ def merge_maps(program: Program, simplify: Simplify) -> Program:
 
 def fits(example: Program, batched: Sequence[bool], summed: Sequence[bool]) -> bool:
     """Whether the map of a program can be a loop whose body is in registers."""
+    if any(t.dtype.kind == "c" for t in (*(v.type for v in example.inputs), *types_of_outputs(example))):
+        return False  # its operands and results are real, if it can be one
     shared = sum(math.prod(v.type.shape) for v, b in zip(example.inputs, batched, strict=True) if not b)
     sums = sum(math.prod(t.shape) for t, s in zip(types_of_outputs(example), summed, strict=True) if s)
     return shared <= MOST_SHARED and sums <= MOST_SUMS and _can_be_written(example)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.complex_numbers import has_unsplittable, in_parts, part_dtype, with_real_operands
+from wengert.compiler.complex_numbers import has_unsplittable, in_parts, is_complex, part_dtype, with_real_operands
 from wengert.compiler.expand import expansion, one_by_one, taken_apart
 from wengert.compiler.maps import fits, merge_maps
 from wengert.compiler.trim import trim
@@ -103,16 +103,15 @@ def _simplified_example(program: Program, without: Sequence[str]) -> Program:
     return derived_from(program, ("simplified", tuple(without)), lambda: simplify(program, without))
 
 
-def _real_form(op: Operation, without: Sequence[str]) -> Program | None:
-    """What takes the place of an operation on complex numbers."""
-    if op.primitive not in (loop, branch, map_program):
-        return in_parts(op)
-    real = with_real_operands(op)
-    if real is not None and op.primitive is map_program:
-        (new,) = (o for o in real.operations if o.primitive is map_program)
-        example = _simplified_example(new.params["program"], without)
-        return real if fits(example, new.params["batched"], new.params["summed"]) else None
-    return real
+def _real_map(op: Operation, without: Sequence[str]) -> Program | None:
+    """A map of a function of complex numbers as one of their parts, if that fits into registers."""
+    example = _simplified_example(op.params["program"], without)
+    real = with_real_operands(op._replace(params={**op.params, "program": example}))
+    if real is None:
+        return None
+    (new,) = (o for o in real.operations if o.primitive is map_program)
+    example = _simplified_example(new.params["program"], without)
+    return real if fits(example, new.params["batched"], new.params["summed"]) else None
 
 
 def simplify(program: Program, without: Sequence[str] = ()) -> Program:
@@ -138,6 +137,11 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                 constants.append((seen[key], value))
             env[v] = seen[key]
 
+    def define(arrays: Sequence[tuple[Variable, Any]]) -> None:
+        for v, value in arrays:
+            env[v] = new = builder.variable(v.type)
+            constants.append((new, value))
+
     def read(atom: Atom) -> Atom:
         return atom if isinstance(atom, Literal) else env[atom]
 
@@ -148,8 +152,20 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                 op, n = _sum_of_stacks(op)
                 env[n] = length
             inner = expansion(op) if "expand" not in without else None
+            inside = without
             if inner is None and "complex" not in without:
-                inner = _real_form(op, without)
+                if op.primitive is map_program:
+                    inner = _real_map(op, without)
+                elif op.primitive not in (loop, branch):
+                    inner = in_parts(op)
+                elif is_complex(op):
+                    simple, added = _simplified_inside(op, without)
+                    inner = with_real_operands(simple)
+                    if inner is None:  # nor is it of use to take apart what is inside
+                        inside = (*without, "complex")
+                    else:
+                        op = simple
+                        define(added)
             if op.primitive is map_program and inner is None:
                 example = _simplified_example(op.params["program"], without)
                 origin = op.params["program"].origin
@@ -166,10 +182,8 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                 else:
                     inner = taken_apart(op)
             if op.primitive in (loop, branch) and inner is None:
-                op, added = _simplified_inside(op, without)
-                for v, value in added:
-                    env[v] = new = builder.variable(v.type)
-                    constants.append((new, value))
+                op, added = _simplified_inside(op, inside)
+                define(added)
             if inner is not None:
                 define_constants(inner)
                 env.update(zip(inner.inputs, map(read, op.inputs), strict=True))
