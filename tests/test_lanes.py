@@ -233,6 +233,16 @@ def test_extrema_of_truth_values(path: str):
     assert compiled.inspect(x).fallbacks == []
 
 
+@pytest.mark.parametrize("f", [np.sum, np.prod, np.cumsum, np.cumprod])
+def test_dtype_of_sums(f: Any, path: str):
+    x = np.random.default_rng(0).integers(0, 300, (3, 4))
+    for dtype in (np.int8, np.uint16, np.int32, bool, np.float32):
+        g = lambda row, dtype=dtype: f(row, dtype=dtype)
+        expected = np.stack([g(row) for row in x])
+        assert_equal(vmap(g)(x), expected, dtype)
+        assert_equal(jit(vmap(g))(x), expected, dtype)
+
+
 @pytest.mark.parametrize("dtype", ["complex128", "float16"])
 def test_other_numbers(dtype: str):
     x = (np.random.default_rng(0).normal(size=(6, 2)) * (1 + 1j if dtype == "complex128" else 1)).astype(dtype)

@@ -68,6 +68,11 @@ def prepared(a: Any, dtype: Any) -> Any:
     return as_array(a) if dtype is None else cast(as_array(a), dtype)
 
 
+def _of_dtype(result: Any, dtype: Any) -> Any:
+    """The result in the dtype that was asked for: NumPy sums up small integers in larger ones otherwise."""
+    return result if dtype is None else cast(result, dtype)
+
+
 @implements(np.sum, pure=True)
 def sum(  # noqa: A001
     a: Any,
@@ -80,7 +85,7 @@ def sum(  # noqa: A001
 ) -> Any:
     """Sum over axes."""
     total = _reduce(reduce_sum, _masked(prepared(a, dtype), where, 0), axis, keepdims)
-    return total + _initial(initial, total) if given(initial) else total
+    return _of_dtype(total + _initial(initial, total) if given(initial) else total, dtype)
 
 
 @implements(np.prod, pure=True)
@@ -95,7 +100,7 @@ def prod(
 ) -> Any:
     """Right derivatives, of any order, also where elements are zero."""
     product = _reduce(r.reduce_prod, _masked(prepared(a, dtype), where, 1), axis, keepdims)
-    return product * _initial(initial, product) if given(initial) else product
+    return _of_dtype(product * _initial(initial, product) if given(initial) else product, dtype)
 
 
 def counted_in(a: Any, dtype: Any) -> bool:
@@ -274,13 +279,13 @@ def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = no_valu
 @implements(np.cumsum, pure=True)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Cumulative sum."""
-    return _along(r.cumsum, prepared(a, dtype), axis)
+    return _of_dtype(_along(r.cumsum, prepared(a, dtype), axis), dtype)
 
 
 @implements(np.cumprod, pure=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Right derivatives, of any order, also where elements are zero."""
-    return _along(r.cumprod, prepared(a, dtype), axis)
+    return _of_dtype(_along(r.cumprod, prepared(a, dtype), axis), dtype)
 
 
 def _plain_diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = no_value, append: Any = no_value) -> Any:
