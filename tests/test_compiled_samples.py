@@ -29,6 +29,8 @@ Job = tuple[str, Callable[..., Any], tuple[Any, ...]]
 _VALUE_DEPENDENT = {"eig(2x2)d[complex pair]"}
 #: Derivatives are differences of nearly equal numbers: right relative to those, which are of the order of one.
 _CANCELLING = {"erfcx", "det", "cofactors"}
+#: Of matrices that are nearly singular among others, from inverses, by other factors than those of NumPy.
+_FROM_INVERSES = {"cofactors", "cofactors_along"}
 _SAMPLES = [s for s in ALL if s.id not in _VALUE_DEPENDENT]
 
 
@@ -142,7 +144,7 @@ def _by_primitive(samples: list[Sample]) -> Any:
 @_by_primitive(_SAMPLES)
 def test_values(samples: list[Sample], path: str):
     for k in range(0, len(samples), 16):
-        check(samples[k : k + 16], values_of, 8)
+        check(samples[k : k + 16], values_of, 512 if samples[k].primitive.name in _FROM_INVERSES else 8)
 
 
 def _with_slow_marks(samples: list[Sample]) -> Any:
