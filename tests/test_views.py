@@ -20,13 +20,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import wengert
 from wengert.array import layout_of
 
+from .view_steps import RESULTS, VIEWS, WRITES
+
 Step = Callable[[list[Any], float], None]
 
-_VIEWS = [
-    "T", "ravel", "reshape", "swapaxes", "part", "copy", "flatten", "squeeze", "slice", "diagonal", "einsum",
-    "broadcast", "windows",
-]  # fmt: skip
 _COEFFICIENTS = st.sampled_from([-1.0, 1.0, 2.0])
+#: Arrays refuse by errors of these kinds as well, if not always by the same one.
+REFUSALS = (ValueError, IndexError, TypeError, AttributeError)
 
 
 class Raising:
@@ -38,7 +38,7 @@ class Raising:
     def __call__(self, handles: list[Any], scale: float) -> None:
         try:
             self.step(handles, scale)
-        except (ValueError, IndexError, TypeError):
+        except REFUSALS:
             return
         raise AssertionError(f"not raised: {self.error!r}")
 
@@ -140,7 +140,7 @@ class Views(RuleBasedStateMachine):
         count = len(self.handles)
         try:
             step(self.handles, 1.0)
-        except (ValueError, IndexError, TypeError) as error:
+        except REFUSALS as error:
             assert len(self.handles) == count
             step = Raising(step, error)
         self.program.append(step)
@@ -163,32 +163,29 @@ class Views(RuleBasedStateMachine):
     @precondition(lambda self: len(self.handles) < 8)
     @rule(data=st.data())
     def view(self, data: Any) -> None:
+        k, _ = self.pick(data)
+        function = VIEWS[data.draw(st.sampled_from(sorted(VIEWS)))]
+        self.do(lambda hs, _: hs.append(function(hs[k])))
+
+    @precondition(lambda self: len(self.handles) < 8)
+    @rule(data=st.data())
+    def result(self, data: Any) -> None:
         k, h = self.pick(data)
-        shape = np.shape(h)
-        name = data.draw(st.sampled_from(_VIEWS))
-        if name == "T":
-            self.do(lambda hs, _: hs.append(hs[k].T))
-        elif name == "reshape":
-            n = int(np.prod(shape))
-            target = data.draw(st.sampled_from([(-1,), (n, 1), shape[::-1], (2, -1), (1, *shape), ()]))
-            self.do(lambda hs, _: hs.append(hs[k].reshape(target)))
-        elif name == "swapaxes":
-            self.do(lambda hs, _: hs.append(np.swapaxes(hs[k], 0, -1)))
-        elif name == "part":
-            part = data.draw(st.sampled_from(["real", "imag"])) if h.dtype.kind == "c" else "real"
-            self.do(lambda hs, _: hs.append(getattr(hs[k], part)))
-        elif name == "einsum":
-            if 0 not in shape:  # NumPy reads beyond the end of an array of shape (0, 1)
-                self.do(lambda hs, _: hs.append(np.einsum("ii->i", hs[k])))
-        elif name == "broadcast":
-            self.do(lambda hs, _: hs.append(np.broadcast_to(hs[k], (2, *shape))))
-        elif name == "windows":
-            self.do(lambda hs, _: hs.append(np.lib.stride_tricks.sliding_window_view(hs[k], 2, axis=-1)))
-        elif name == "slice":
-            step = data.draw(st.sampled_from([-1, 1, 2]))
-            self.do(lambda hs, _: hs.append(hs[k][::step]))
-        else:
-            self.do(lambda hs, _: hs.append(getattr(hs[k], name)()))
+        function = RESULTS[data.draw(st.sampled_from(sorted(RESULTS)))]
+        if np.size(h) < 60:
+            self.do(lambda hs, _: hs.append(function(hs[k])))
+
+    @rule(data=st.data(), c=_COEFFICIENTS)
+    def write(self, data: Any, c: float) -> None:
+        (k, h), (m, other) = self.pick(data), self.pick(data)
+        name = data.draw(st.sampled_from(sorted(WRITES)))
+        function, mask = WRITES[name], data.draw(hnp.arrays(bool, np.shape(h)))
+        if not isinstance(h, np.ndarray):
+            return  # NumPy writes to a copy, without a word; Wengert raises
+        if (".at" in name or other is h) and not h.flags.writeable:
+            return  # ufunc.at of NumPy writes to read-only arrays, copyto does not complain about nothing to do
+        if other.dtype.kind != "c" or h.dtype.kind == "c":  # NumPy warns and drops the imaginary part, Wengert raises
+            self.do(lambda hs, scale: function(hs[k], hs[m], c * scale, mask))
 
     @precondition(lambda self: len(self.handles) < 8)
     @rule(data=st.data(), c=_COEFFICIENTS)

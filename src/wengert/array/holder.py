@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array.layout import is_recorded
 from wengert.core.staging import Staged
 from wengert.core.values import Value, dtype_of, representative, shape_of
 from wengert.errors import ConcretizationError, fail
@@ -119,7 +120,8 @@ class Holder:
     def is_mutable(self) -> bool:
         """Whether this is an array (writable) and not a NumPy scalar (what reductions and x[i] return)."""
         value = self._peek()
-        if shape_of(value) == () and has_batch(value):  # one example does not tell scalars from 0-d arrays
+        if shape_of(value) == () and (has_batch(value) or is_recorded(value)):
+            # neither an example of a batch nor a value of a program tells whether it is a scalar or an array
             return self._writes is not None
         return isinstance(representative(value), np.ndarray)
 

@@ -59,7 +59,7 @@ def axis_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, .
 def arranged(value: Any, strides: tuple[int, ...]) -> Any:
     """Return the same elements, with their axes in memory in the order that the strides tell."""
     shape = shape_of(value)
-    if len(shape) < 2 or 0 in shape or _is_recorded(value):
+    if len(shape) < 2 or 0 in shape or is_recorded(value):
         return value
     own = representative(value).strides
     order = axis_order(shape, strides)
@@ -72,7 +72,7 @@ def arranged(value: Any, strides: tuple[int, ...]) -> Any:
     return transpose(combinators.reshape(flat, shape=shape_of(moved)), axes=inverse)
 
 
-def _is_recorded(value: Any) -> bool:
+def is_recorded(value: Any) -> bool:
     """Whether there is a program below that is being recorded, whose values have no layout."""
     while isinstance(value, Value):
         if isinstance(value, Staged):

@@ -123,7 +123,10 @@ class View(Array):
         distinct = np.unique(np.arange(places.size).reshape(places.shape)[key])  # a key may name an element twice
         if np.unique(chosen).size < distinct.size:
             refuse_overlap()
-        owner[np.unravel_index(chosen, owner.shape)] = value
+        if owner.shape:
+            owner[np.unravel_index(chosen, owner.shape)] = value
+        elif chosen.size:
+            owner[...] = value
 
     @property
     def is_writable(self) -> bool:

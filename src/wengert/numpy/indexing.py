@@ -257,7 +257,8 @@ def diag(v: Any, k: int = 0) -> Any:
     n = shape[0] + abs(k)
     zero = np.zeros((), dtype_of(a))
     if not shape[0]:
-        return np.zeros((n, n), dtype_of(a))
+        empty = np.zeros((n, n), dtype_of(a))
+        return wrap_owned(empty) if isinstance(a, Array) else empty
     rows = a[np.clip(np.arange(n) + min(k, 0), 0, shape[0] - 1)]
     return where(np.eye(n, n, k, dtype=bool), reshape(rows, (n, 1)), zero)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.array import Array, wrap_owned
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import (
@@ -278,7 +279,8 @@ def resize(a: Any, new_shape: Any) -> Any:
         raise ValueError("all elements of `new_shape` must be non-negative")
     count = math.prod(shape)
     if shape_of(a)[0] == 0 or count == 0:
-        return np.zeros(shape, dtype_of(a))
+        zeros = np.zeros(shape, dtype_of(a))
+        return wrap_owned(zeros) if isinstance(a, Array) else zeros
     return reshape(a[np.arange(count) % shape_of(a)[0]], shape)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.array import Array
+from wengert.array import Array, wrap_array
 from wengert.core import combinators
 from wengert.core.values import dtype_of, shape_of
 from wengert.numpy.dispatch import (
@@ -216,7 +216,8 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     condition = as_array(condition)
     if dtype_of(condition).kind != "b":
         condition = not_equal(condition, 0)
-    return call(e.where, condition, x, y)
+    result = call(e.where, condition, x, y)
+    return wrap_array(result.immutable_value) if isinstance(result, Array) and not result.ndim else result
 
 
 def blend(condition: Any, x: Any, y: Any) -> Any:
