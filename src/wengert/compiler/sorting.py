@@ -194,7 +194,9 @@ class OrderWriter(LaneWriter):
         Elements keep their order within each part, and so do those that are equal to one of the two.
         """
         b, (_, positions) = self.builder, self.buffers[0]
-        found = [self._find(lane, k) for k in kth]
+        found = [self._find(lane, kth[0])]
+        if len(kth) == 2:
+            found.append(self._find(lane, kth[1]) if kth[1] > kth[0] + 1 else self._following(lane, kth[1], *found[0]))
         keys = [key for key, _, _ in found]
         # An element goes to the part whose number is that of the comparisons key ≥ found, key > found that are true.
         less, to = [x for _, x, _ in found], [x for _, _, x in found]
@@ -243,6 +245,25 @@ class OrderWriter(LaneWriter):
                 b.store(b.add(place, b.zext(stays, _I64)), left)
         smaller = b.load(less)
         return b.load(prefix), smaller, b.add(smaller, b.trunc(b.load(left), _I32))
+
+    def _following(
+        self, lane: Register, k: int, key: Register, less: Register, to: Register
+    ) -> tuple[Register, Register, Register]:
+        """The same as `_find` for element k, given what that says of element k - 1: it is equal, or the next larger."""
+        b, largest = self.builder, ir.Constant(self.key_type, (1 << self.key_type.width) - 1)
+        best, count = self.frame.slot(self.key_type), self.frame.slot(_I32)
+        b.store(largest, best)
+        b.store(ir.Constant(_I32, 0), count)
+        for i in self.count(0, self.length):
+            own, old, number = self._key(lane, i), b.load(best), b.load(count)
+            counts = b.icmp_unsigned(">", own, key)
+            better = b.and_(counts, b.icmp_unsigned("<", own, old))
+            same = b.and_(counts, b.icmp_unsigned("==", own, old))
+            b.store(b.select(better, own, old), best)
+            b.store(b.select(better, ir.Constant(_I32, 1), b.add(number, b.zext(same, _I32))), count)
+        equal = b.icmp_signed("<", ir.Constant(_I32, k), to)
+        end = b.select(equal, to, b.add(to, b.load(count)))
+        return b.select(equal, key, b.load(best)), b.select(equal, less, to), end
 
     def _digit_of_rank(self, rank: Register, less: Register) -> Register:
         """The digit of the element with a rank among those counted; the rank becomes that among those with it."""
