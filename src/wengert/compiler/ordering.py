@@ -97,8 +97,7 @@ def sort_key(b: Any, x: Register, dtype: np.dtype[Any]) -> Register:
     if dtype.kind == "i":
         return b.xor(x, top)
     word = b.bitcast(b.fadd(x, ir.Constant(x.type, 0.0)), type_)  # -0.0 + 0.0 is 0.0
-    negative = b.icmp_signed("<", word, ir.Constant(type_, 0))
-    key = b.xor(word, b.select(negative, ir.Constant(type_, (1 << bits) - 1), top))
+    key = b.xor(word, b.or_(b.ashr(word, ir.Constant(type_, bits - 1)), top))  # a select may become a branch
     return b.select(b.fcmp_unordered("uno", x, x), ir.Constant(type_, (1 << bits) - 1), key)
 
 
