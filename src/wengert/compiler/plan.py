@@ -505,12 +505,29 @@ def _recomputed(
                 count[v] = count.get(v, 0) + 1
     expensive = {v for v, n in count.items() if n > 1 and _is_expensive(v, definitions, buffers, aliases)}
     # Storing an operand may make its user cheap: store only the first ones.
-    more = {v for v in expensive if not _leaves(definitions[v].inputs, definitions, buffers, aliases)[1] & expensive}
+    more: set[Variable] = set()
+    later: set[Variable] = set()  # what has an expensive one inside
+    for op in program.operations:
+        pulled = (a for a in op.inputs if isinstance(a, Variable) and a not in buffers and a not in aliases)
+        if any(a in expensive or a in later for a in pulled):
+            later.update(op.outputs)
+        else:
+            more.update(expensive.intersection(op.outputs))
     kernels = [step for step in steps if isinstance(step, Kernel)]
     return more or repetition.worth_storing(kernels, definitions, lambda v: v in buffers or v in aliases)
 
 
 def _is_expensive(v: Variable, definitions: Any, buffers: set[Variable], aliases: Any) -> bool:
-    inner = _leaves([v], definitions, buffers, aliases)[1]
-    elementwise = [definitions[x].primitive for x in inner if isinstance(definitions[x].primitive, c.Elementwise)]
-    return len(elementwise) > 12 or any(p not in _CHEAP for p in elementwise)
+    count = 0
+    stack, seen = [v], {v}
+    while stack:
+        op = definitions[stack.pop()]
+        if isinstance(op.primitive, c.Elementwise):
+            count += 1
+            if count > 12 or op.primitive not in _CHEAP:
+                return True
+        for a in op.inputs:
+            if isinstance(a, Variable) and not (a in seen or a in buffers or a in aliases):
+                seen.add(a)
+                stack.append(a)
+    return False
