@@ -97,6 +97,7 @@ def test_values_without_vectors():
     for dtype in KINDS:
         a = numbers(2, 4, 4, dtype=dtype)
         assert_equal_bits(lambda a: (wnp.linalg.eigvalsh(a), wnp.linalg.eigvalsh(a, "U"), wnp.linalg.svdvals(a)), a)
+    a = numbers(2, 4, 4, dtype="c16")
     assert_equal_bits(lambda a: (wnp.linalg.eigvals(a), wnp.linalg.svdvals(a[:, :2])), a)
 
 
