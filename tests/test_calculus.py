@@ -33,6 +33,14 @@ def test_interpolation(x, period):
     agrees(lambda k, y: np.interp(x, k, y, period=period), KNOTS, DATA + 1j * DATA[::-1])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_interpolation_is_done_in_double_precision(dtype):
+    x, knots, data = (np.array(a, dtype) for a in ([0.1, 1.3, 2.0], [0.0, 1.0, 3.0], [1.0, 2.0, 7.0]))
+    out = jit(np.interp)(x, knots, data)
+    assert out.dtype == np.float64
+    np.testing.assert_allclose(out, np.interp(x, knots, data), rtol=1e-15)
+
+
 def test_interpolation_with_traced_ends_and_period():
     agrees(lambda x, left, right: np.interp(x, KNOTS, DATA, left=left, right=right), POINTS, DATA[0], DATA[1])
     agrees(lambda x, k, y, p: np.interp(x, k, y, period=p), POINTS, KNOTS, DATA, np.float64(5.0))

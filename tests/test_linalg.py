@@ -134,6 +134,19 @@ def test_functions_of_square_matrices(kind):
         agrees(lambda a: la.cond(a, 1), x)
 
 
+@pytest.mark.parametrize("p", [None, -2, 1, "fro"])
+@pytest.mark.parametrize("x", [np.zeros((2, 2)), np.stack([np.eye(2), np.zeros((2, 2))]), np.diag([1.0, np.nan])])
+def test_condition_number_of_singular_matrices(x, p):
+    with np.errstate(all="ignore"):
+        try:
+            expected = la.cond(x, p)
+        except la.LinAlgError:
+            with pytest.raises(la.LinAlgError):
+                jvp(lambda a: la.cond(a, p), (x,), (x,))
+            return
+        np.testing.assert_array_equal(jvp(lambda a: la.cond(a, p), (x,), (x,))[0], expected)
+
+
 def hessian_of_det(x):
     """By expansion along two rows."""
     n = x.shape[0]

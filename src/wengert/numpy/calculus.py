@@ -23,7 +23,7 @@ from wengert.rules import contraction
 @in_order("C")
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """Piecewise linear interpolation; all arguments may be traced. At a knot the derivative of the right-hand piece."""
-    x, xp, fp = (as_array(a) for a in (x, xp, fp))
+    x, xp, fp = (cast(a, np.result_type(dtype_of(as_array(a)), np.float64)) for a in (x, xp, fp))
     if len(shape_of(xp)) != 1 or shape_of(xp) != shape_of(fp):
         raise ValueError(
             "Data points must be 1-D sequences of the same length"

@@ -195,9 +195,10 @@ def cond(x: Any, p: Any = None) -> Any:
         raise LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    inverse = call(r.inverse, as_square(x), check=False)
-    out = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
+        out = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    else:
+        inverse = call(r.inverse, as_square(x), check=False)
+        out = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
     return where(isnan(out) & ~isnan(sum_(absolute(x), axis=(-2, -1))), np.inf, out)
 
 
