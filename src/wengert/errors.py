@@ -6,10 +6,13 @@ Each message says what happened, where in the *user's* code, and what to write i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import linecache
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from typing import NoReturn
 
 import numpy as np
@@ -69,8 +72,32 @@ def _is_users_file(file: str) -> bool:
     return not file_path.startswith(_PACKAGES) and not file.startswith(_NO_USERS_FILE)
 
 
+class _Replayed(threading.local):
+    """The location of the recorded operation that is being repeated in this thread."""
+
+    location: tuple[str, int, str] | None = None
+
+
+replayed = _Replayed()
+
+
+@contextlib.contextmanager
+def located(location: tuple[str, int, str] | None) -> Iterator[None]:
+    """Attribute to this line what happens in the block: it repeats an operation that was recorded there."""
+    before, replayed.location = replayed.location, location or replayed.location
+    try:
+        yield
+    finally:
+        replayed.location = before
+
+
 def user_location(depth: int = 1) -> tuple[str, int, str] | None:
-    """Return (file, line, source) of the innermost frame outside Wengert, or None if there is none."""
+    """Return (file, line, source) of the innermost frame outside Wengert, or None if there is none.
+
+    While a recorded operation is repeated, it is where that was recorded.
+    """
+    if replayed.location is not None:
+        return replayed.location
     frame = sys._getframe(depth)
     while frame is not None:
         file = frame.f_code.co_filename

@@ -146,19 +146,21 @@ def _sign(x: Pair) -> Pair:
 
 
 def _power(x: Pair, y: Pair) -> Pair | None:
-    """As NumPy: 1, 2, 3 by products, -1 and 0.5 in ways of their own; 0ʸ is 0 where Re y > 0, else NaN."""
+    """As NumPy: 1, 2, 3 by products, -1 and 0.5 in ways of their own; 0ʸ is 0 where Re y > 0, else NaN; x⁰ is 1."""
+    zero = _is_zero(x)
     products = {1: x, 2: _multiply(x, x), 3: _multiply(x, _multiply(x, x))}
     if not isinstance(y.re, Value) and y.im == 0 and y.re in (-1, 0.5, *products):
-        return products[y.re] if y.re in products else _reciprocal(x) if y.re == -1 else _function(e.sqrt)(x)
-    general = _function(e.power)(x, y)
-    if general is None:
+        if y.re == -1:
+            return _reciprocal(x)
+        result = products[y.re] if y.re in products else _function(e.sqrt)(x)
+        return result and Pair(e.where(zero, 0.0, result.re), e.where(zero, 0.0, result.im))
+    result = _function(e.power)(x, y)
+    if result is None:
         return None
     at_zero = e.where(e.greater(y.re, 0.0), 0.0, np.nan)
-    zero = _is_zero(x)
-    result = Pair(e.where(zero, at_zero, general.re), e.where(zero, at_zero, general.im))
-    for number, power in {0: Pair(1.0, 0.0), **products}.items():
-        equal = e.logical_and(e.equal(y.re, number), e.equal(y.im, 0.0))
-        result = Pair(e.where(equal, power.re, result.re), e.where(equal, power.im, result.im))
+    choices = [(e.logical_and(e.equal(y.re, n), e.equal(y.im, 0.0)), power) for n, power in products.items()]
+    for chosen, power in [*choices, (zero, Pair(at_zero, at_zero)), (_is_zero(y), Pair(1.0, 0.0))]:
+        result = Pair(e.where(chosen, power.re, result.re), e.where(chosen, power.im, result.im))
     return result
 
 

@@ -28,6 +28,7 @@ from wengert.core import combinators as c
 from wengert.core.program import Literal, Operation, Program, Variable
 from wengert.core.staging import Stage
 from wengert.core.values import ArrayType, dtype_of
+from wengert.errors import located
 from wengert.rules import indexing, joining, structural
 from wengert.transforms.mapped import map_program
 from wengert.transforms.programs import types_of_outputs
@@ -211,7 +212,9 @@ def _single(
                     if key not in operands:
                         operands[key] = stage.input(_example(a.type) if batched else a.type)
                     values.append(operands[key])
-            for v, value, summed in zip(op.outputs, part.run(*values), part.summed, strict=True):
+            with located(op.location):
+                results = part.run(*values)
+            for v, value, summed in zip(op.outputs, results, part.summed, strict=True):
                 env[v] = value
                 if v in used:
                     outputs.append((v, value, summed))

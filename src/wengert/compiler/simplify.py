@@ -24,6 +24,7 @@ from wengert.core.program import Atom, Literal, Operation, Program, Variable, co
 from wengert.core.staging import record
 from wengert.core.values import ArrayType, type_of
 from wengert.derivatives.custom import constant_identity
+from wengert.errors import replayed
 from wengert.rules import elementwise as e
 from wengert.rules.indexing import index
 from wengert.rules.structural import transpose
@@ -147,6 +148,8 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
 
     def rebuild(operations: Sequence[Operation]) -> None:
         for op in operations:
+            # What takes the place of an operation is recorded where that was.
+            builder.location = replayed.location = op.location or builder.location
             if op.primitive is e.add and DYNAMIC in op.outputs[0].type.shape:
                 length = _length(builder.definitions[env[op.inputs[0]]])  # type: ignore[index]
                 op, n = _sum_of_stacks(op)
@@ -196,9 +199,13 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                 env[v] = output
 
     define_constants(program)
-    for op in program.operations:
-        builder.location = op.location
-        rebuild([op])
+    before = replayed.location
+    try:
+        for op in program.operations:
+            builder.location = op.location
+            rebuild([op])
+    finally:
+        replayed.location = before
     results = [read(a) for a in program.outputs]
     whole = trim(without_unused(Program(program.name, inputs, constants, builder.operations, results)))
     return whole if "merge maps" in without else merge_maps(whole, lambda example: simplify(example, without))

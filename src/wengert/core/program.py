@@ -19,7 +19,7 @@ import numpy as np
 
 from wengert.core.primitive import Primitive
 from wengert.core.values import ArrayType, type_of
-from wengert.errors import InputTypeError, fail
+from wengert.errors import InputTypeError, fail, replayed
 
 
 class Variable:
@@ -187,12 +187,17 @@ class Program:
         def read(atom: Atom) -> Any:
             return atom.value if isinstance(atom, Literal) else values[atom]
 
-        for number, op in enumerate(self.operations):
-            out = op.primitive.bind(*map(read, op.inputs), **op.params)
-            for v, value in zip(op.outputs, out if op.primitive.multiple else (out,), strict=True):
-                values[v] = value
-            for v in last_use.get(number, ()):
-                del values[v]
+        before = replayed.location
+        try:
+            for number, op in enumerate(self.operations):
+                replayed.location = op.location or before
+                out = op.primitive.bind(*map(read, op.inputs), **op.params)
+                for v, value in zip(op.outputs, out if op.primitive.multiple else (out,), strict=True):
+                    values[v] = value
+                for v in last_use.get(number, ()):
+                    del values[v]
+        finally:
+            replayed.location = before
         return tuple(read(atom) for atom in self.outputs)
 
     @functools.cached_property
