@@ -82,6 +82,7 @@ SHAPES = [
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(config, "cache_directory", None)
     monkeypatch.setattr(unroll, "MAX_ELEMENTS", -1 if request.param == "loops" else 10**6)
+    monkeypatch.setattr(unroll, "MOST_AT_ONCE", 10**6)
     return request.param
 
 

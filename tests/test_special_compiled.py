@@ -39,6 +39,7 @@ def _without_files(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture(params=["unrolled", "loops"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(unroll, "MAX_ELEMENTS", 6000 if request.param == "unrolled" else -1)
+    monkeypatch.setattr(unroll, "MOST_AT_ONCE", 10**6)
     return request.param
 
 

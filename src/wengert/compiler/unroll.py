@@ -15,6 +15,7 @@ import numpy as np
 from llvmlite import ir
 
 from wengert.compiler import ordering, parallel
+from wengert.compiler.builder import Builder
 from wengert.compiler.lowering import (
     LOWERINGS,
     Emitter,
@@ -24,9 +25,11 @@ from wengert.compiler.lowering import (
     is_loadable_dtype,
     is_lowerable,
     is_lowerable_dtype,
+    llvm_type,
     memory_dtype,
     memory_type,
 )
+from wengert.compiler.vector_math import MathLibrary
 from wengert.core import combinators as c
 from wengert.core.primitive import Primitive
 from wengert.core.program import Literal, Operation, Program, Variable
@@ -39,6 +42,9 @@ from wengert.transforms.mapped import count_elements, map_program
 
 #: Programs with more elements than this, over all variables, are not unrolled.
 MAX_ELEMENTS = 6000
+#: Nor are those that do arithmetic on more elements at once: the time that LLVM takes grows with the square.
+MOST_AT_ONCE = 64
+_SIMPLE = 4  # instructions
 
 Elements = Any  # ndarray of dtype object: registers, and numbers that are known at compile time
 
@@ -111,7 +117,9 @@ def can_unroll(program: Program) -> bool:
         return False
     for op in program.operations:
         for v in op.outputs:
-            total += math.prod(v.type.shape)
+            total += math.prod(v.type.shape) * _weight(op)
+        if (op.primitive in LOWERINGS or op.primitive in _REDUCTIONS) and _largest(op) > MOST_AT_ONCE:
+            return False
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
         if op.primitive is contraction.matmul:
@@ -125,6 +133,27 @@ def can_unroll(program: Program) -> bool:
     return all(is_loadable_dtype(v.type.dtype) for v in (*program.inputs, *constants)) and all(
         isinstance(x, np.ndarray) for x in constants.values()
     )
+
+
+def _largest(op: Operation) -> int:
+    return max(math.prod(v.type.shape) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable))
+
+
+def _weight(op: Operation) -> int:
+    """How many simple operations the arithmetic for one element amounts to."""
+    dtypes, out = tuple(map(_dtype, op.inputs)), op.outputs[0].type.dtype
+    if op.primitive not in LOWERINGS or not is_lowerable(op.primitive, dtypes, out):
+        return 1
+    return -(-_count_instructions(op.primitive, dtypes, out) // _SIMPLE)
+
+
+@functools.cache
+def _count_instructions(primitive: Primitive, dtypes: tuple[np.dtype[Any], ...], out: np.dtype[Any]) -> int:
+    module = ir.Module()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [llvm_type(d) for d in dtypes]), "element")
+    em = Emitter(Builder(function.append_basic_block()), MathLibrary(module, vectorise=False))
+    emit_element(em, primitive, [(x, d, None) for x, d in zip(function.args, dtypes, strict=True)], out)
+    return sum(len(block.instructions) for block in function.blocks)
 
 
 def _dtype(atom: Any) -> np.dtype[Any]:
