@@ -95,6 +95,14 @@ def test_singular_matrices(name: str):
                 g(bad)
 
 
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_determinants_of_matrices_that_are_not_finite(bad):
+    a = np.eye(3)
+    a[1, 2] = bad
+    assert np.isnan(wg.jit(wnp.linalg.det)(a))
+    assert np.array_equal(wg.jit(wnp.linalg.slogdet)(a), np.linalg.slogdet(a), equal_nan=True)
+
+
 def test_determinants_of_singular_matrices():
     a = np.zeros((3, 3))
     a[0, 1] = 1.0

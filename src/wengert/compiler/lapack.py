@@ -140,14 +140,25 @@ class LapackWriter:
             b.store(b.fmul(b.load(sign), b.select(turned, minus, ir.Constant(self.number, 1.0))), sign)
             b.store(b.fadd(b.load(log), self.em.math("log", self.em.math("absolute", pivot))), log)
         failed = b.icmp_signed(">", info, ir.Constant(_I32, 0))
-        s = b.select(failed, zero, b.load(sign))
-        logarithm = b.select(failed, ir.Constant(self.number, float("-inf")), b.load(log))
+        nan = self._nan_unless_finite(a)
+        s = b.select(b.and_(failed, b.fcmp_ordered("==", nan, zero)), zero, b.load(sign))
+        logarithm = b.fadd(b.select(failed, ir.Constant(self.number, float("-inf")), b.load(log)), nan)
         if self.operation.primitive is determinants.slogdet:
             results = [s, logarithm]
         else:
             results = [b.fmul(s, self.em.math("exp", logarithm))]
         for v, value in zip(self.results, results, strict=True):
             writer.store(Memory(pointers[v], v.type, True), i, value)
+
+    def _nan_unless_finite(self, a: Memory) -> Register:
+        """0, or NaN if the matrix has elements that are infinite or NaN."""
+        writer, b = self.writer, self.writer.builder
+        total = self.frame.slot(self.number)
+        b.store(ir.Constant(self.number, 0.0), total)
+        for k in writer.counting(ir.Constant(_I64, 0), ir.Constant(_I64, math.prod(a.type.shape))):
+            x = writer.load(a, k)
+            b.store(b.fadd(b.load(total), b.fsub(x, x)), total)
+        return b.load(total)
 
     def _cholesky(self, a: Memory, out: Memory) -> None:
         writer, b, n = self.writer, self.writer.builder, self.size
