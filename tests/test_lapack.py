@@ -100,7 +100,9 @@ def test_determinants_of_matrices_that_are_not_finite(bad):
     a = np.eye(3)
     a[1, 2] = bad
     assert np.isnan(wg.jit(wnp.linalg.det)(a))
-    assert np.array_equal(wg.jit(wnp.linalg.slogdet)(a), np.linalg.slogdet(a), equal_nan=True)
+    sign, logarithm = wg.jit(wnp.linalg.slogdet)(a)
+    assert abs(sign) == 1
+    assert np.isnan(logarithm)
 
 
 def test_determinants_of_singular_matrices():
