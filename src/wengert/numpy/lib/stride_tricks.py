@@ -10,7 +10,7 @@ from wengert.array import Array, layout_of, take_strided, take_view, unwrap, wra
 from wengert.array.steps import WindowStep
 from wengert.core.values import Value, shape_of
 from wengert.errors import UnsupportedOperationError, fail
-from wengert.numpy.dispatch import as_array, describe, implements, normalise_axis
+from wengert.numpy.dispatch import as_array, implements, normalise_axis
 from wengert.numpy.shaping import as_shape
 from wengert.rules.indexing import sliding_windows
 
@@ -45,12 +45,46 @@ def sliding_window_view(
     return take_view(a, WindowStep(lengths, axes))
 
 
-def _as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = False, writeable: bool = True) -> Any:
-    """A view of elements at any distances in memory, in bytes: those that the array has in NumPy, its `strides`.
+def as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = False, writeable: bool = True) -> Any:
+    """Return a view of elements at any distances in memory, as `numpy.lib.stride_tricks.as_strided` does.
 
-    It has to stay within the array (and the one that it is a view of). Writing is possible where no element of the
-    array is written more than once. A plain array goes to NumPy, which has no protocol for this function: write
-    `wengert.numpy.lib.stride_tricks.as_strided`.
+    NumPy has no protocol for this function: call it by this name. A plain array goes to NumPy.
+
+    Parameters
+    ----------
+    x : array
+        The array. The view has to stay within it (and the array that it is a view of).
+    shape : sequence of int, optional
+        Shape of the view.
+    strides : sequence of int, optional
+        Distances along its axes, in bytes: multiples of those that the array has, ``x.strides``.
+    subok : bool, optional
+        For plain arrays.
+    writeable : bool, optional
+        Whether the view can be written to, which it can where no element of the array is written more than once.
+
+    Returns
+    -------
+    array
+        The view.
+
+    Raises
+    ------
+    ValueError
+        Shape and strides do not belong together.
+    UnsupportedOperationError
+        The view leads out of the array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad
+    >>> from wengert.numpy.lib.stride_tricks import as_strided
+    >>> def f(x):
+    ...     pairs = as_strided(x, (3, 2), (x.strides[0], x.strides[0]))
+    ...     return np.sum(pairs[:, 0] * pairs[:, 1])
+    >>> grad(f)(np.array([1.0, 2.0, 3.0, 4.0]))
+    array([2., 4., 6., 3.])
     """
     if not isinstance(x, (Array, Value)):
         a = as_array(x)
@@ -58,7 +92,7 @@ def _as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = Fa
             return np.lib.stride_tricks.as_strided(a, shape, strides, subok, writeable)
         x = a
     if isinstance(x, Value):
-        return unwrap(_as_strided(wrap(x), shape, strides, subok, writeable))
+        return unwrap(as_strided(wrap(x), shape, strides, subok, writeable))
     x = x if x.is_mutable else x[...]
     own = np.asarray(layout_of(x))
     shape = own.shape if shape is None else as_shape(shape)
@@ -78,9 +112,6 @@ def _strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], writeab
             "and a shape that stays inside.",
         )
     return view
-
-
-as_strided = describe(_as_strided, np.lib.stride_tricks.as_strided, _as_strided)
 
 
 __all__ = ["as_strided", "sliding_window_view"]
