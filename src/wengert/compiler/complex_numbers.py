@@ -460,6 +460,16 @@ def _is_expandable(program: Program | None) -> bool:
     return program is not None and is_expandable(program)
 
 
+def has_complex(program: Program) -> bool:
+    """Whether there are complex numbers in a program, or in one inside it."""
+    variables = [*program.inputs, *(v for v, _ in program.constants)]
+    for op in program.operations:
+        variables += op.outputs
+        if op.params and any(map(has_complex, inner_programs(op))):
+            return True
+    return any(v.type.dtype.kind == "c" for v in variables)
+
+
 def has_unsplittable(program: Program) -> bool:
     """Whether stacks of unknown length go from one loop to another of which one cannot be split."""
     loops = [op for op in program.operations if op.primitive is loop]

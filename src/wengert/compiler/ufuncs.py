@@ -106,9 +106,14 @@ class _Struct(ctypes.Structure):
 
 def ufunc_of(primitive: Primitive) -> tuple[np.ufunc | None, int, bool]:
     """The ufunc behind a primitive, which of its results is meant, and whether it is for double precision only."""
+    return _ufunc_of(primitive) if primitive.is_own else (None, 0, False)
+
+
+@functools.cache
+def _ufunc_of(primitive: Primitive) -> tuple[np.ufunc | None, int, bool]:
     function: Any = primitive.fun
     ufunc = function if isinstance(function, np.ufunc) else getattr(function, "ufunc", None)
-    if not primitive.is_own or not isinstance(ufunc, np.ufunc) or getattr(np, ufunc.__name__, None) is ufunc:
+    if not isinstance(ufunc, np.ufunc) or getattr(np, ufunc.__name__, None) is ufunc:
         return None, 0, False
     return ufunc, getattr(function, "part", 0), getattr(function, "in_double", False)
 

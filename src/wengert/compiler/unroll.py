@@ -116,9 +116,11 @@ def can_unroll(program: Program) -> bool:
     if total > MAX_ELEMENTS:  # a program without operations moves its arguments
         return False
     for op in program.operations:
-        for v in op.outputs:
-            total += math.prod(v.type.shape) * _weight(op)
-        if (op.primitive in LOWERINGS or op.primitive in _REDUCTIONS) and _largest(op) > MOST_AT_ONCE:
+        elements = sum([math.prod(v.type.shape) for v in op.outputs])
+        total += elements * _weight(op)
+        if (op.primitive in LOWERINGS and elements > MOST_AT_ONCE) or (
+            op.primitive in _REDUCTIONS and _largest(op) > MOST_AT_ONCE
+        ):
             return False
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
@@ -141,19 +143,20 @@ def _largest(op: Operation) -> int:
 
 def _weight(op: Operation) -> int:
     """How many simple operations the arithmetic for one element amounts to."""
-    dtypes, out = tuple(map(_dtype, op.inputs)), op.outputs[0].type.dtype
-    if op.primitive not in LOWERINGS or not is_lowerable(op.primitive, dtypes, out):
+    if op.primitive not in LOWERINGS:
         return 1
-    return -(-_count_instructions(op.primitive, dtypes, out) // _SIMPLE)
+    return _weight_of(op.primitive, tuple([_dtype(a) for a in op.inputs]), op.outputs[0].type.dtype)
 
 
 @functools.cache
-def _count_instructions(primitive: Primitive, dtypes: tuple[np.dtype[Any], ...], out: np.dtype[Any]) -> int:
+def _weight_of(primitive: Primitive, dtypes: tuple[np.dtype[Any], ...], out: np.dtype[Any]) -> int:
+    if not is_lowerable(primitive, dtypes, out):
+        return 1
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [llvm_type(d) for d in dtypes]), "element")
     em = Emitter(Builder(function.append_basic_block()), MathLibrary(module, vectorise=False))
     emit_element(em, primitive, [(x, d, None) for x, d in zip(function.args, dtypes, strict=True)], out)
-    return sum(len(block.instructions) for block in function.blocks)
+    return -(-sum(len(block.instructions) for block in function.blocks) // _SIMPLE)
 
 
 def _dtype(atom: Any) -> np.dtype[Any]:
