@@ -8,7 +8,7 @@ from typing import Any
 from wengert.compiler import gufuncs, ufuncs
 from wengert.compiler.frame import Memory, Uniform, Unit, begin
 from wengert.compiler.locations import LARGEST_BODY, MOST_IN_REGISTERS, Unsuitable, memory_variables, size_of, states_of
-from wengert.compiler.lowering import Emitter
+from wengert.compiler.lowering import LOWERINGS, Emitter
 from wengert.compiler.sequential import Sequential
 from wengert.core.program import Operation, Program, Variable
 from wengert.transforms.branches import branch
@@ -118,6 +118,9 @@ def count_work(program: Program) -> int:
     """
     total = 0
     for op in program.operations:
+        if op.primitive in LOWERINGS:
+            total += math.prod(op.outputs[0].type.shape)
+            continue
         if op.primitive is loop:
             trips = op.params["trips"]
             total += (1_000_000 if trips is None else trips) * (1 + count_work(op.params["body"]))

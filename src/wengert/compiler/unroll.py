@@ -117,10 +117,15 @@ def can_unroll(program: Program) -> bool:
         return False
     for op in program.operations:
         elements = sum([math.prod(v.type.shape) for v in op.outputs])
-        total += elements * _weight(op)
-        if (op.primitive in LOWERINGS and elements > MOST_AT_ONCE) or (
-            op.primitive in _REDUCTIONS and _largest(op) > MOST_AT_ONCE
-        ):
+        if op.primitive in LOWERINGS:
+            weight = _weight(op.primitive, tuple([_dtype(a) for a in op.inputs]), op.outputs[0].type.dtype)
+            total += elements * weight
+            if total > MAX_ELEMENTS or elements > MOST_AT_ONCE:
+                return False
+            if weight:
+                continue
+        total += elements
+        if op.primitive in _REDUCTIONS and _largest(op) > MOST_AT_ONCE:
             return False
         if op.primitive is map_program:
             total += op.params["size"] * count_elements(op.params["program"])
@@ -141,17 +146,11 @@ def _largest(op: Operation) -> int:
     return max(math.prod(v.type.shape) for v in (*op.inputs, *op.outputs) if isinstance(v, Variable))
 
 
-def _weight(op: Operation) -> int:
-    """How many simple operations the arithmetic for one element amounts to."""
-    if op.primitive not in LOWERINGS:
-        return 1
-    return _weight_of(op.primitive, tuple([_dtype(a) for a in op.inputs]), op.outputs[0].type.dtype)
-
-
 @functools.cache
-def _weight_of(primitive: Primitive, dtypes: tuple[np.dtype[Any], ...], out: np.dtype[Any]) -> int:
+def _weight(primitive: Primitive, dtypes: tuple[np.dtype[Any], ...], out: np.dtype[Any]) -> int:
+    """How many simple operations the arithmetic for one element amounts to; 0 if there is no native form."""
     if not is_lowerable(primitive, dtypes, out):
-        return 1
+        return 0
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [llvm_type(d) for d in dtypes]), "element")
     em = Emitter(Builder(function.append_basic_block()), MathLibrary(module, vectorise=False))
