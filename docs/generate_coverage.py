@@ -22,7 +22,7 @@ import wengert
 from tests.samples import ALL
 from tests.samples.sample import Sample
 from wengert.compiler import unroll
-from wengert.compiler.complex_numbers import FUNCTIONS
+from wengert.compiler.complex_formulas import FUNCTIONS
 from wengert.compiler.plan import Call, Product, make_plan
 from wengert.compiler.simplify import simplify
 from wengert.core.primitive import PRIMITIVES, Primitive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wengert.compiler.complex_numbers import FUNCTIONS
+from wengert.compiler.complex_formulas import FUNCTIONS
 
 from .sample import Sample
 

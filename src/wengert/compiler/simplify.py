@@ -14,14 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.complex_numbers import (
-    has_complex,
-    has_unsplittable,
-    in_parts,
-    is_complex,
-    part_dtype,
-    with_real_operands,
-)
+from wengert.compiler.complex_formulas import part_dtype
+from wengert.compiler.complex_numbers import has_complex, has_unsplittable, in_parts, is_complex, with_real_operands
 from wengert.compiler.expand import expansion, one_by_one, taken_apart
 from wengert.compiler.maps import fits, merge_maps
 from wengert.compiler.trim import trim
