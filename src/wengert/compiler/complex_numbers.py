@@ -33,9 +33,11 @@ from wengert.transforms.mapped import map_program
 
 def in_parts(op: Operation) -> Program | None:
     """The program of an operation on complex numbers in terms of their parts; None if there is none."""
-    row = PARTS.get(op.primitive)
     out = op.outputs[0].type
-    if row is None or not (_is_complex(op.inputs) or out.dtype.kind == "c"):
+    if out.dtype.kind != "c" and not _is_complex(op.inputs):
+        return None
+    row = PARTS.get(op.primitive)
+    if row is None:
         return None
     dtypes = [_type(a).dtype for a in (*op.inputs, *op.outputs)]
     if any(d.kind == "c" and part_dtype(d) is None for d in dtypes):
@@ -89,7 +91,7 @@ def _type(atom: Atom) -> ArrayType:
 
 
 def _is_complex(atoms: Sequence[Atom]) -> bool:
-    return any(_type(a).dtype.kind == "c" for a in atoms)
+    return "c" in [(a.type.dtype if isinstance(a, Variable) else dtype_of(a.value)).kind for a in atoms]
 
 
 # Programs inside operations ------------------------------------------------------------------------------------------
@@ -113,23 +115,13 @@ def _is_expandable(program: Program | None) -> bool:
     return program is not None and is_expandable(program)
 
 
-def has_complex(program: Program) -> bool:
-    """Whether there are complex numbers in a program, or in one inside it."""
-    variables = [*program.inputs, *(v for v, _ in program.constants)]
-    for op in program.operations:
-        variables += op.outputs
-        if op.params and any(map(has_complex, inner_programs(op))):
-            return True
-    return any(v.type.dtype.kind == "c" for v in variables)
-
-
 def has_unsplittable(program: Program) -> bool:
     """Whether stacks of unknown length go from one loop to another of which one cannot be split."""
     loops = [op for op in program.operations if op.primitive is loop]
     hidden = any(v.type.dtype.kind == "c" and DYNAMIC in v.type.shape for op in loops for v in op.outputs)
     if hidden and not all(is_expandable(p) for op in loops for p in inner_programs(op)):
         return True
-    return any(has_unsplittable(p) for op in program.operations for p in inner_programs(op))
+    return any(has_unsplittable(p) for op in program.operations if op.params for p in inner_programs(op))
 
 
 def is_complex(op: Operation) -> bool:

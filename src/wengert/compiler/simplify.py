@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.complex_formulas import part_dtype
-from wengert.compiler.complex_numbers import has_complex, has_unsplittable, in_parts, is_complex, with_real_operands
+from wengert.compiler.complex_numbers import has_unsplittable, in_parts, is_complex, with_real_operands
 from wengert.compiler.expand import expansion, one_by_one, taken_apart
 from wengert.compiler.maps import fits, merge_maps
 from wengert.compiler.trim import trim
@@ -118,7 +118,7 @@ def _real_map(op: Operation, without: Sequence[str]) -> Program | None:
 
 def simplify(program: Program, without: Sequence[str] = ()) -> Program:
     """Return an equal program after all rules, except those named in `without`."""
-    if "complex" not in without and (not has_complex(program) or has_unsplittable(program)):
+    if "complex" not in without and has_unsplittable(program):
         without = (*without, "complex")
     builder = Builder([row for row in RULES if row[0] not in without])
     env: dict[Variable, Atom] = {}
