@@ -280,6 +280,9 @@ def test_eigenvalues_that_turn_out_complex():
     f = wg.jit(lambda a: wnp.linalg.eigvals(a))
     turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
     np.testing.assert_allclose(sorted(f(turn**2)), [-1.0, 1.0])
+    if np.linalg.eigvals(np.eye(2)).dtype.kind == "c":  # from NumPy 2.5 on, always
+        np.testing.assert_array_equal(f(turn), np.linalg.eigvals(turn))
+        return
     with pytest.raises(UnsupportedOperationError, match="complex"):
         f(turn)
     assert f(turn**2).dtype == float

@@ -111,12 +111,15 @@ class GufuncWriter:
                     writer.store(r, place, b.select(b.icmp_signed("<", j, below), zero, x))
 
     def _eig(self, loop: Loop, a: Memory, outputs: Sequence[Memory]) -> None:
-        """Of a real matrix, real eigenvalues and vectors, if all of them are real; else the program stops."""
+        """Of a real matrix, real eigenvalues and vectors, if all of them are real; else the program stops.
+
+        From NumPy 2.5 on they are always complex.
+        """
         b, writer, number = self.builder, self.writer, FIRST_OPERATION + self.frame.numbers[id(self.operation)]
         for i in self._count(_parts(a.type)):
             x = writer.load(a, i)
             self.frame.stop_if(b, b.fcmp_unordered("!=", b.fsub(x, x), ir.Constant(x.type, 0.0)), number)
-        if a.type.dtype.kind == "c":
+        if outputs[0].type.dtype.kind == "c":
             self._call(loop, list(map(self._array, (a, *outputs), loop.axes)))
             return
         whole = [self.frame.allocate(b, x.type._replace(dtype=np.dtype(complex))) for x in outputs]
