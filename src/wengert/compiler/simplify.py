@@ -52,7 +52,6 @@ class Builder:
         self.definitions: dict[Variable, Operation] = {}
         self.known: dict[Any, tuple[Variable, ...]] = {}
         self.count = 0
-        self.location: Any = None
 
     def variable(self, type_: ArrayType) -> Variable:
         self.count += 1
@@ -75,7 +74,7 @@ class Builder:
                 primitive, [a.type if isinstance(a, Variable) else a.value for a in inputs], params
             )
             outputs = self.known[key] = tuple([self.variable(t) for t in types])
-            op = Operation(primitive, inputs, params, outputs, self.location)
+            op = Operation(primitive, inputs, params, outputs, replayed.location)
             self.operations.append(op)
             for v in outputs:
                 self.definitions[v] = op
@@ -103,6 +102,26 @@ def _key(literal: Literal) -> Any:
 def _simplified_example(program: Program, without: Sequence[str]) -> Program:
     """The simplified program of a map, which is made once."""
     return derived_from(program, ("simplified", tuple(without)), lambda: simplify(program, without))
+
+
+def _simplified_map(op: Operation, without: Sequence[str]) -> tuple[Operation, Program | None]:
+    """A map with a simplified program that fits into registers, or what takes its place."""
+    real = _real_map(op, without) if "complex" not in without else None
+    if real is not None:
+        return op, real
+    example = _simplified_example(op.params["program"], without)
+    origin = op.params["program"].origin
+    flags = op.params["batched"], op.params["summed"]
+    if fits(example, *flags):
+        return op._replace(params={**op.params, "program": example}), None
+    if (
+        origin is not None
+        and origin.kind == "map"
+        and origin.size <= MOST_MAPS
+        and fits(_simplified_example(origin.program, without), *flags)
+    ):
+        return op, one_by_one(op)
+    return op, taken_apart(op)
 
 
 def _real_map(op: Operation, without: Sequence[str]) -> Program | None:
@@ -139,55 +158,28 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
                 constants.append((seen[key], value))
             env[v] = seen[key]
 
-    def define(arrays: Sequence[tuple[Variable, Any]]) -> None:
-        for v, value in arrays:
-            env[v] = new = builder.variable(v.type)
-            constants.append((new, value))
-
     def read(atom: Atom) -> Atom:
         return atom if isinstance(atom, Literal) else env[atom]
 
     def rebuild(operations: Sequence[Operation]) -> None:
         for op in operations:
             # What takes the place of an operation is recorded where that was.
-            builder.location = replayed.location = op.location or builder.location
+            replayed.location = op.location or replayed.location
             if op.primitive is e.add and DYNAMIC in op.outputs[0].type.shape:
                 length = _length(builder.definitions[env[op.inputs[0]]])  # type: ignore[index]
                 op, n = _sum_of_stacks(op)
                 env[n] = length
-            inner = expansion(op) if "expand" not in without else None
-            inside = without
-            if inner is None and "complex" not in without:
-                if op.primitive is map_program:
-                    inner = _real_map(op, without)
-                elif op.primitive not in (loop, branch):
+            if op.primitive in (loop, branch):
+                op, added, inner = _simplified_call(op, without)
+                for v, value in added:
+                    env[v] = new = builder.variable(v.type)
+                    constants.append((new, value))
+            elif op.primitive is map_program:
+                op, inner = _simplified_map(op, without)
+            else:
+                inner = expansion(op) if "expand" not in without else None
+                if inner is None and "complex" not in without:
                     inner = in_parts(op)
-                elif is_complex(op):
-                    simple, added = _simplified_inside(op, without)
-                    inner = with_real_operands(simple)
-                    if inner is None:  # nor is it of use to take apart what is inside
-                        inside = (*without, "complex")
-                    else:
-                        op = simple
-                        define(added)
-            if op.primitive is map_program and inner is None:
-                example = _simplified_example(op.params["program"], without)
-                origin = op.params["program"].origin
-                flags = op.params["batched"], op.params["summed"]
-                if fits(example, *flags):
-                    op = op._replace(params={**op.params, "program": example})
-                elif (
-                    origin is not None
-                    and origin.kind == "map"
-                    and origin.size <= MOST_MAPS
-                    and fits(_simplified_example(origin.program, without), *flags)
-                ):
-                    inner = one_by_one(op)
-                else:
-                    inner = taken_apart(op)
-            if op.primitive in (loop, branch) and inner is None:
-                op, added = _simplified_inside(op, inside)
-                define(added)
             if inner is not None:
                 define_constants(inner)
                 env.update(zip(inner.inputs, map(read, op.inputs), strict=True))
@@ -199,11 +191,11 @@ def simplify(program: Program, without: Sequence[str] = ()) -> Program:
             for v, output in zip(op.outputs, outputs, strict=True):
                 env[v] = output
 
-    define_constants(program)
-    before = replayed.location
+    before, replayed.location = replayed.location, None
     try:
+        define_constants(program)
         for op in program.operations:
-            builder.location = op.location
+            replayed.location = op.location
             rebuild([op])
     finally:
         replayed.location = before
@@ -225,6 +217,20 @@ def _sum_of_stacks(op: Operation) -> tuple[Operation, Variable]:
     body = record(lambda _i, x, y: [x + y], [COUNTER, element, element], "sum")
     call = LoopCall(body, None, None, n, [], [], list(op.inputs), axis=type_.shape.index(DYNAMIC))
     return op._replace(primitive=loop, inputs=tuple(call.operands), params=call.params), n
+
+
+def _simplified_call(
+    op: Operation, without: Sequence[str]
+) -> tuple[Operation, list[tuple[Variable, Any]], Program | None]:
+    """A loop or branch after `_simplified_inside`, and what takes its place if it is one on complex numbers."""
+    simple, added = _simplified_inside(op, without)
+    if "complex" in without or not is_complex(op):
+        return simple, added, None
+    real = with_real_operands(simple)
+    if real is not None:
+        return simple, added, real
+    # Nor is it of use then to take apart what is inside.
+    return *_simplified_inside(op, (*without, "complex")), None
 
 
 def _simplified_inside(op: Operation, without: Sequence[str]) -> tuple[Operation, list[tuple[Variable, Any]]]:
